@@ -1,0 +1,1 @@
+"""What a telecom engineer edits, and the loader that checks all of it at once."""

@@ -1,0 +1,1 @@
+"""Actions at work: saved, scheduled, sent and closed; the only place that knows every channel."""

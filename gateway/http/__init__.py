@@ -1,0 +1,1 @@
+"""HTTP: the API, the console, server-sent events, health and metrics."""

@@ -1,0 +1,1 @@
+"""The database: schema, the single writer with group commit, reads on connections of their own."""

@@ -1,0 +1,1 @@
+"""The voices, each behind `prompts.speech.Engine`."""
