@@ -37,7 +37,7 @@ class OperatorSettings(Settings):
 
 
 class CallbackSettings(Settings):
-    numbers: tuple[str, ...]
+    numbers: Annotated[tuple[str, ...], Field(min_length=1)]
     default_room: str
     accept_key: Annotated[str, Field(pattern=r"^[0-9*#]$")] = "1"
     ring_seconds: PositiveSeconds = 20

@@ -16,3 +16,4 @@ class SpeechSettings(Settings):
     words_per_minute: Annotated[int, Field(ge=80, le=300)] = 145
     timeout_seconds: PositiveSeconds = 20
     cache: Path = Path("var/prompts")
+    cache_megabytes: Annotated[int, Field(ge=10)] = 2000

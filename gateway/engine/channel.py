@@ -37,10 +37,13 @@ class Capacity:
     """How many attempts a channel takes right now, and when to ask again if that is 0.
 
     `again_at` None: the channel calls `ChannelListener.capacity_changed` by itself when there is room.
+    `peers` names the trunks or binds that could take an attempt at all, full or not, so that the engine sees when a
+    recipient's `avoid` leaves none; empty where the channel does not say.
     """
 
     free: int
     again_at: Monotonic | None = None
+    peers: frozenset[str] = frozenset()
 
 
 class Channel(Protocol[Prepared]):

@@ -127,6 +127,15 @@ class Reoffered:
 
 
 @dataclass(frozen=True, slots=True)
+class ReofferAnswered:
+    """How our `UserAgent.reoffer` ended. `status` below 300: agreed, `body` is their answer; None: no answer came."""
+
+    leg: LegId
+    status: int | None
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class DigitByInfo:
     leg: LegId
     digit: str
@@ -184,6 +193,7 @@ SipEvent = (
     | Failed
     | Confirmed
     | Reoffered
+    | ReofferAnswered
     | DigitByInfo
     | Ended
     | DialogChanged

@@ -1,0 +1,111 @@
+"""The callback line: who calls one of our numbers, about which action, and who answers. I/O only through its Protocols.
+
+A caller is never left without an answer because something of ours failed: without the directory they leave a tip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from foundation.telephone_numbers import PhoneNumber
+from gateway.call_views import call_view
+from gateway.callbacks.directory import About, CallbackSounds, Directory, stages
+from gateway.callbacks.running import CallbackManner, RunningCallback, Surroundings
+from gateway.domain.action import Desk, Recipient
+from gateway.domain.identifiers import ActionId, DeskId
+from ivr.call import Call, CallEnded, Caller, Telephone
+
+log = Logger()
+
+
+class CallbackLine:
+    """Give `incoming` to `Telephone.on_incoming`; `connect` takes over an alert call whose person wants the operator."""
+
+    def __init__(
+        self, telephone: Telephone, directory: Directory, sounds: CallbackSounds, manner: CallbackManner
+    ) -> None:
+        self._around = Surroundings(telephone, directory, sounds, manner)
+        self._directory = directory
+        self._manner = manner
+        self._running: set[RunningCallback] = set()
+        manner.tips.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def in_progress(self) -> int:
+        return len(self._running)
+
+    async def incoming(self, call: Call, caller: Caller) -> None:
+        """An `IncomingHandler`: returns when the caller is off the line."""
+        recipient = await self._action_of(caller.number)
+        about = About(
+            action=None if recipient is None else recipient.action,
+            shown=None if caller.private else caller.number,
+            metres=None if recipient is None else recipient.distance_metres,
+            desk=None if caller.desk is None else DeskId(caller.desk),
+        )
+        owner = None if recipient is None else recipient.owner
+        self._keep(call, about.action)
+        call.on_end(lambda _: self._keep(call, about.action))
+        try:
+            await call.answer()
+        except CallEnded:
+            return
+        self._keep(call, about.action)
+        await self._run(call, about, owner, greeting=True)
+
+    async def connect(self, call: Call, action: ActionId, number: PhoneNumber) -> None:
+        """Go on with an alert call as a callback to whoever owns the action now. The caller was told so already;
+        the leg's record is kept by whoever placed it. Returns when the person is off the line."""
+        recipient = await self._action_of(number, action)
+        owner = None if recipient is None else recipient.owner
+        metres = None if recipient is None else recipient.distance_metres
+        await self._run(call, About(action, number, metres), owner, greeting=False)
+
+    def owner_changed(self, action: ActionId, owner: DeskId) -> None:
+        """An action was handed over: callers who still wait reach its new owner."""
+        for callback in [callback for callback in self._running if callback.about.action == action]:
+            self._log_failure(self._hand_over(callback, owner), "hand-over did not reach a waiting caller")
+
+    async def _hand_over(self, callback: RunningCallback, owner: DeskId) -> None:
+        desks = await self._directory.desks_for(owner, None)
+        callback.hand_over({desk.id: desk for desk in desks}, stages(desks, owner))
+
+    async def _run(self, call: Call, about: About, owner: DeskId | None, *, greeting: bool) -> None:
+        if about.action is not None:
+            self._log_failure(self._directory.count_callback(about.action), "callback was not counted")
+        desks = await self._desks_for(owner)
+        callback = RunningCallback(call, about, self._around)
+        self._running.add(callback)
+        try:
+            await callback.run({desk.id: desk for desk in desks}, stages(desks, owner), greeting=greeting)
+        finally:
+            self._running.discard(callback)
+
+    async def _action_of(self, number: PhoneNumber | None, action: ActionId | None = None) -> Recipient | None:
+        """The newest and nearest action that reached this number, or the named one among them."""
+        if number is None:
+            return None
+        try:
+            found = await self._directory.actions_of(number, self._manner.grace_seconds)
+        except Exception:  # noqa: BLE001 - a shell boundary: whatever fails, the caller is answered
+            log.failure("actions of a caller could not be looked up")
+            return None
+        return next((recipient for recipient in found if action is None or recipient.action == action), None)
+
+    async def _desks_for(self, owner: DeskId | None) -> list[Desk]:
+        room = None if owner is not None else self._manner.default_room
+        try:
+            return await self._directory.desks_for(owner, room)
+        except Exception:  # noqa: BLE001 - a shell boundary: whatever fails, the caller can leave a tip
+            log.failure("desks for a caller could not be looked up")
+            return []
+
+    def _keep(self, call: Call, action: ActionId | None) -> None:
+        self._log_failure(self._directory.save_call(call_view(call.record, action)), "call record was not saved")
+
+    def _log_failure(self, work: Coroutine[Deferred[Any], Any, Any], what: str) -> None:
+        Deferred.fromCoroutine(work).addErrback(lambda failure: log.failure(what, failure))

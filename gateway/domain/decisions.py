@@ -1,0 +1,297 @@
+"""How a delivery moves: one table of (state, event) → transition. Pure: no I/O, no clock, nothing raised.
+
+Anything that the table does not name is answered with `Ignored` and changes nothing. Three promises are kept here: an
+outcome never gets worse, one cap counts every attempt that ended by the person's answer, and what was stopped by the
+action's end is not tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from foundation.clock import Saved
+from gateway.domain.attempt import (
+    Accepted,
+    AttemptEvent,
+    Ended,
+    Heard,
+    KeyPressed,
+    NotSent,
+    PeerFault,
+    Receipted,
+    Sent,
+    Uncertain,
+)
+from gateway.domain.delivery import Delivery, DeliveryRules, DeliveryState, Situation
+from gateway.domain.outcomes import ChannelName, Outcome, reached
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """The scheduler chose it: an attempt begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The daemon died while it was under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeersExhausted:
+    """Every trunk or SMSC showed a fault of its own for this recipient."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoReceipt:
+    """The time to wait for a receipt of a doubtful message is over."""
+
+
+DeliveryEvent = AttemptEvent | Picked | Interrupted | PeersExhausted | NoReceipt
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Back in the scheduler's hands, not before `until`."""
+
+    until: Saved | None
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitReceipt:
+    """Ask again (`NoReceipt`) at `until`."""
+
+    until: Saved
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """It counts as reached from now on: the closing message is owed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """It is final: the action has one open delivery less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """The event means nothing in this state; nothing is saved."""
+
+    state: DeliveryState
+    event: str
+
+
+Effect = Wait | AwaitReceipt | Reached | Finished | Ignored
+Decision = tuple[Delivery, tuple[Effect, ...]]
+_Transition = Callable[[Delivery, DeliveryEvent, DeliveryRules, Situation], Decision]
+
+_FINISHED: tuple[Effect, ...] = (Finished(),)
+_REACHED_AND_FINISHED: tuple[Effect, ...] = (Reached(), Finished())
+
+_RANK: Mapping[Outcome, int] = {
+    Outcome.HEARD_CONFIRMED: 5,
+    Outcome.HEARD: 4,
+    Outcome.DELIVERED: 4,
+    Outcome.HEARD_PART: 3,
+    Outcome.SENT: 3,
+    Outcome.UNKNOWN: 2,
+    Outcome.VOICEMAIL: 1,
+}
+
+
+def better(present: Outcome, other: Outcome) -> Outcome:
+    """The one that says more was achieved; the other one where neither did."""
+    return present if _RANK.get(present, 0) > _RANK.get(other, 0) else other
+
+
+def decide(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
+    """What the delivery becomes and what follows from it once that is committed."""
+    transition = TABLE.get((delivery.state, type(event)))
+    if transition is None:
+        return delivery, (Ignored(delivery.state, type(event).__name__),)
+    return transition(delivery, event, rules, situation)
+
+
+def _wait(delivery: Delivery, situation: Situation, until: Saved | None, **changes: object) -> Decision:
+    """Waiting again, or stopped where the action is at its end. What may be with the person already stays `unknown`."""
+    doubtful = bool(changes.get("possible_duplicate", delivery.possible_duplicate))
+    if situation.halted is not None:
+        outcome = Outcome.UNKNOWN if doubtful else situation.halted
+        done = replace(delivery, state=DeliveryState.DONE, outcome=outcome, not_before=None)
+        return done, _REACHED_AND_FINISHED if doubtful else _FINISHED
+    held = situation.quiet and not delivery.night
+    outcome = Outcome.HELD_QUIET_HOURS if held else Outcome.WAITING
+    waiting = replace(delivery, state=DeliveryState.WAITING, outcome=outcome, not_before=until)
+    return replace(waiting, **changes) if changes else waiting, (Wait(until),)  # type: ignore[arg-type]  # field names
+
+
+def _finish(delivery: Delivery, outcome: Outcome, rules: DeliveryRules, attempts: int) -> Decision:
+    now_reached = reached(outcome, voicemail_is_reached=rules.voicemail_is_reached)
+    before = reached(delivery.outcome, voicemail_is_reached=rules.voicemail_is_reached)
+    done = replace(delivery, state=DeliveryState.DONE, outcome=outcome, attempts=attempts, not_before=None)
+    # What was heard before its call ended is owed the closing message only now that the line is free.
+    owed = now_reached and (not before or delivery.state in (DeliveryState.HEARD, DeliveryState.UNCERTAIN))
+    return done, _REACHED_AND_FINISHED if owed else _FINISHED
+
+
+def _picked(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
+    starting = replace(
+        delivery,
+        state=DeliveryState.STARTING,
+        outcome=Outcome.IN_PROGRESS,
+        ordinal=delivery.ordinal + 1,
+        not_before=None,
+    )
+    return starting, ()
+
+
+def _sent(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
+    return replace(delivery, state=DeliveryState.SENT), ()
+
+
+def _heard(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
+    outcome = better(delivery.outcome, Outcome.HEARD)
+    return replace(delivery, state=DeliveryState.HEARD, outcome=outcome), ()
+
+
+def _key(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
+    return replace(delivery, state=DeliveryState.HEARD, outcome=Outcome.HEARD_CONFIRMED), ()
+
+
+def _ended(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
+    assert isinstance(event, Ended)
+    return _by_cause(delivery, event.outcome, rules, situation)
+
+
+def _by_cause(delivery: Delivery, cause: Outcome, rules: DeliveryRules, situation: Situation) -> Decision:
+    """One attempt that counts is over: final, stopped, or again after the cause's time, counted from its end."""
+    attempts = delivery.attempts + 1
+    final = reached(cause, voicemail_is_reached=rules.voicemail_is_reached)
+    seconds = None if final else rules.retry_seconds.get(cause)
+    worst = Outcome.UNKNOWN if delivery.possible_duplicate and not final else cause
+    if seconds is None:
+        return _finish(delivery, worst, rules, attempts)
+    if situation.halted is not None:
+        return _wait(replace(delivery, attempts=attempts), situation, None)
+    if attempts >= rules.attempts:
+        return _finish(delivery, worst, rules, attempts)
+    until = Saved(situation.now + timedelta(seconds=seconds))
+    return _wait(delivery, situation, until, attempts=attempts, avoid=frozenset())
+
+
+def _ended_after_heard(
+    delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation
+) -> Decision:
+    outcome = better(delivery.outcome, event.outcome) if isinstance(event, Ended) else delivery.outcome
+    return _finish(delivery, outcome, rules, delivery.attempts + (0 if isinstance(event, Interrupted) else 1))
+
+
+def _accepted(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
+    return _finish(delivery, Outcome.SENT, rules, delivery.attempts + 1)
+
+
+def _receipted(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
+    """The last word on a message, be it of an earlier attempt whose fate was not known."""
+    assert isinstance(event, Receipted)
+    used = 0 if delivery.state is DeliveryState.WAITING else 1
+    if delivery.state is DeliveryState.UNCERTAIN:
+        used = 0
+    return _finish(delivery, event.outcome, rules, delivery.attempts + used)
+
+
+def _receipted_again(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
+    """A receipt after the end: it settles what was only sent, and else only makes an outcome better."""
+    assert isinstance(event, Receipted)
+    settles = delivery.outcome in (Outcome.SENT, Outcome.UNKNOWN)
+    outcome = event.outcome if settles else better(delivery.outcome, event.outcome)
+    if outcome is delivery.outcome or not (settles or outcome is Outcome.DELIVERED):
+        return delivery, ()
+    now_reached = reached(outcome, voicemail_is_reached=rules.voicemail_is_reached)
+    before = reached(delivery.outcome, voicemail_is_reached=rules.voicemail_is_reached)
+    return replace(delivery, outcome=outcome), (Reached(),) if now_reached and not before else ()
+
+
+def _noted(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
+    """Nothing changes but what is known of the attempt (a response that its own receipt overtook)."""
+    return delivery, ()
+
+
+def _uncertain(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
+    """It left and nobody knows its fate: wait for a receipt, unless it is not to be sent again anyway."""
+    peer = event.wire.peer if isinstance(event, Uncertain) else None
+    attempts = delivery.attempts + (0 if isinstance(event, Interrupted) else 1)
+    if situation.halted is not None or delivery.possible_duplicate or peer in rules.leave_unknown:
+        return _finish(delivery, Outcome.UNKNOWN, rules, attempts)
+    until = Saved(situation.now + timedelta(seconds=rules.receipt_seconds))
+    waiting = replace(
+        delivery, state=DeliveryState.UNCERTAIN, outcome=Outcome.UNKNOWN, attempts=attempts, not_before=until
+    )
+    return waiting, (AwaitReceipt(until),)
+
+
+def _no_receipt(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
+    if situation.halted is not None:
+        return _finish(delivery, Outcome.UNKNOWN, rules, delivery.attempts)
+    return _wait(delivery, situation, None, possible_duplicate=True)
+
+
+def _peer_fault(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
+    """The peer's own fault: another one at once, and no attempt is used up."""
+    assert isinstance(event, PeerFault)
+    avoid = delivery.avoid | {event.wire.peer} if event.wire.peer else delivery.avoid
+    return _wait(delivery, situation, None, avoid=avoid)
+
+
+def _exhausted(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
+    voice = delivery.key.channel is ChannelName.VOICE
+    return _by_cause(delivery, Outcome.TRUNK_FAILURE if voice else Outcome.UNDELIVERABLE, rules, situation)
+
+
+def _not_sent(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
+    return _wait(delivery, situation, None)
+
+
+def _interrupted(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
+    """On the wire when the daemon died: a call is made once more and does not count, a text may be with the person."""
+    if delivery.key.channel is ChannelName.VOICE:
+        return _wait(delivery, situation, None)
+    return _uncertain(delivery, event, rules, situation)
+
+
+_W, _B, _S = DeliveryState.WAITING, DeliveryState.STARTING, DeliveryState.SENT
+_H, _U, _D = DeliveryState.HEARD, DeliveryState.UNCERTAIN, DeliveryState.DONE
+
+TABLE: Mapping[tuple[DeliveryState, type[object]], _Transition] = {
+    (_W, Picked): _picked,
+    (_W, PeersExhausted): _exhausted,
+    (_W, Receipted): _receipted,
+    (_B, Sent): _sent,
+    (_B, NotSent): _not_sent,
+    (_B, PeerFault): _peer_fault,
+    (_B, Ended): _ended,
+    (_B, Interrupted): _not_sent,
+    (_B, Receipted): _receipted,
+    (_S, Sent): _sent,
+    (_S, Heard): _heard,
+    (_S, KeyPressed): _key,
+    (_S, Accepted): _accepted,
+    (_S, Receipted): _receipted,
+    (_S, Uncertain): _uncertain,
+    (_S, PeerFault): _peer_fault,
+    (_S, NotSent): _not_sent,
+    (_S, Ended): _ended,
+    (_S, Interrupted): _interrupted,
+    (_H, Heard): _heard,
+    (_H, KeyPressed): _key,
+    (_H, PeerFault): _ended_after_heard,
+    (_H, NotSent): _ended_after_heard,
+    (_H, Ended): _ended_after_heard,
+    (_H, Interrupted): _ended_after_heard,
+    (_U, Receipted): _receipted,
+    (_U, NoReceipt): _no_receipt,
+    (_U, Interrupted): _uncertain,
+    (_D, Accepted): _noted,
+    (_D, Receipted): _receipted_again,
+}

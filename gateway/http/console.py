@@ -1,0 +1,206 @@
+"""The console: pages made here, a little JavaScript, and the API behind it. Signed in by a cookie that scripts can't
+read; what changes something carries the session's CSRF token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.web.iweb import IRequest
+from twisted.web.static import File
+
+from gateway.domain.action import Kind
+from gateway.domain.identifiers import ActionId
+from gateway.engine.interface import Engine, NotFound
+from gateway.http.access import SESSION_SECONDS, Session, same
+from gateway.http.answers import ActionAnswer, DeskAnswer
+from gateway.http.dispatch import COOKIE, Dispatch
+from ivr.call import TrunkStatus
+from sms.events import SmscStatus
+
+VOICE_BARS = ("heard_confirmed", "heard", "heard_part", "voicemail", "busy", "no_answer", "declined")
+
+
+def templates() -> Environment:
+    """The pages' templates; everything that is put in is escaped."""
+    environment = Environment(
+        loader=PackageLoader("gateway.http", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["words"] = lambda text: str(text).replace("_", " ")
+    environment.filters["clock"] = lambda moment: moment.strftime("%d-%m %H:%M") if moment else ""
+    environment.filters["span"] = span
+    return environment
+
+
+def span(seconds: float) -> str:
+    """A length of time for people: `40 s`, `6 min`."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+class Console:
+    """Every page, on the same Klein application as the API."""
+
+    def __init__(
+        self,
+        dispatch: Dispatch,
+        engine: Engine,
+        trunks: Callable[[], Iterable[TrunkStatus]],
+        smscs: Callable[[], Iterable[SmscStatus]],
+        pages: Environment,
+    ) -> None:
+        self._dispatch = dispatch
+        self._engine = engine
+        self._trunks = trunks
+        self._smscs = smscs
+        self._pages = pages
+        self._log = Logger()
+        self._add("GET", "/", self._home)
+        self._add("POST", "/sign-in", self._sign_in)
+        self._add("POST", "/sign-out", self._sign_out)
+        self._add("GET", "/console/actions/<action>", self._card)
+        self._add("GET", "/console/peers", self._peers)
+        self._static()
+
+    def _add(self, method: str, path: str, handler: Callable[..., Coroutine[Any, Any, bytes]]) -> None:
+        def endpoint(request: IRequest, **parts: str) -> Deferred[bytes]:
+            request.setHeader("content-type", "text/html; charset=utf-8")
+            return Deferred.fromCoroutine(self._guarded(handler, request, parts))
+
+        name = f"{method} {path}"
+        endpoint.__name__ = name
+        self._dispatch.app.route(path, methods=[method], endpoint=name)(endpoint)
+
+    def _static(self) -> None:
+        """Our own files, and Leaflet from where pip put it."""
+        from xstatic.pkg import leaflet
+
+        for path, folder in (("/static/", str(files("gateway.http") / "static")), ("/leaflet/", leaflet.BASE_DIR)):
+            tree = StaticTree(folder)
+
+            def serve(request: IRequest, tree: File = tree) -> File:
+                return tree
+
+            serve.__name__ = f"GET {path}"
+            self._dispatch.app.route(path, methods=["GET"], branch=True, endpoint=serve.__name__)(serve)
+
+    async def _guarded(
+        self, handler: Callable[..., Coroutine[Any, Any, bytes]], request: IRequest, parts: dict[str, str]
+    ) -> bytes:
+        try:
+            return await handler(request, **parts)
+        except NotFound as error:
+            return self._page(request, "message.html", 404, words=str(error))
+        except Exception:  # noqa: BLE001 - the shell: a page that fails is a page that says so
+            self._log.failure("page failed {path}", path=request.path.decode("utf-8", "replace"))
+            return self._page(request, "message.html", 500, words="The gateway made a mistake; its log says more.")
+
+    async def _home(self, request: IRequest) -> bytes:
+        session = self._dispatch.session(request)
+        if session is None:
+            return self._page(request, "sign_in.html", fault=None)
+        page = await self._engine.actions()
+        desks = await self._engine.desks()
+        return self._page(
+            request,
+            "console.html",
+            session=session,
+            actions=[ActionAnswer.of(view) for view in page.items],
+            desks=[DeskAnswer.of(desk) for desk in desks],
+            kinds=[kind.value for kind in Kind],
+            trunks=list(self._trunks()),
+            smscs=list(self._smscs()),
+            participants=await self._engine.count_participants(),
+        )
+
+    async def _sign_in(self, request: IRequest) -> bytes:
+        if not _from_here(request):
+            return self._page(request, "sign_in.html", 403, fault="Sign in from this page itself.")
+        person = self._dispatch.tokens.person(_field(request, "token"))
+        if person is None:
+            self._log.warn("sign-in refused")
+            return self._page(request, "sign_in.html", 401, fault="No token of the configuration is like that.")
+        cookie = self._dispatch.sessions.open(person, self._dispatch.clocks.now())
+        self._cookie(request, cookie, int(SESSION_SECONDS))
+        self._log.info("signed in {name}", name=person.name)
+        return _see_home(request)
+
+    async def _sign_out(self, request: IRequest) -> bytes:
+        session = self._dispatch.session(request)
+        if session is not None and same(_field(request, "csrf"), session.csrf):
+            self._dispatch.sessions.close((request.getCookie(COOKIE.encode()) or b"").decode("latin-1"))
+            self._cookie(request, "", 0)
+        return _see_home(request)
+
+    async def _card(self, request: IRequest, action: str) -> bytes:
+        session = self._dispatch.session(request)
+        if session is None:
+            return _signed_out(request)
+        view = ActionAnswer.of(await self._engine.action(ActionId(action)))
+        desks = [DeskAnswer.of(desk) for desk in await self._engine.desks()]
+        return self._page(request, "card.html", action=view, desks=desks, session=session)
+
+    async def _peers(self, request: IRequest) -> bytes:
+        if self._dispatch.session(request) is None:
+            return _signed_out(request)
+        return self._page(request, "peers.html", trunks=list(self._trunks()), smscs=list(self._smscs()))
+
+    def _page(self, request: IRequest, template: str, status: int = 200, **values: object) -> bytes:
+        request.setResponseCode(status)
+        return self._pages.get_template(template).render(**values).encode()
+
+    def _cookie(self, request: IRequest, value: str, seconds: int) -> None:
+        secure = bool(request.isSecure())
+        request.addCookie(  # type: ignore[attr-defined]  # twisted.web.server.Request has it, its interface not whole
+            COOKIE, value, path="/", max_age=str(seconds), secure=secure, httpOnly=True, sameSite="strict"
+        )
+
+
+class StaticTree(File):
+    """Files that may be kept by the browser; folders are not listed."""
+
+    def __init__(self, path: str, *arguments: Any, **options: Any) -> None:
+        super().__init__(path, *arguments, **options)
+        self.contentTypes = {**self.contentTypes, ".js": "text/javascript"}
+
+    def directoryListing(self) -> Any:
+        return self.childNotFound
+
+    def render_GET(self, request: IRequest) -> Any:
+        request.setHeader("cache-control", "public, max-age=3600")
+        return super().render_GET(request)
+
+
+def may_start(session: Session) -> bool:
+    return session.person.role == "operator"
+
+
+def _from_here(request: IRequest) -> bool:
+    """A form of another site can't sign a browser in as somebody else (login CSRF)."""
+    origin = request.getHeader("origin")
+    return origin is None or urlsplit(origin).netloc == (request.getHeader("host") or "")
+
+
+def _field(request: IRequest, name: str) -> str:
+    values = (request.args or {}).get(name.encode(), [b""])
+    return values[0].decode("utf-8", "replace").strip()
+
+
+def _see_home(request: IRequest) -> bytes:
+    request.setResponseCode(303)
+    request.setHeader("location", "/")
+    return b""
+
+
+def _signed_out(request: IRequest) -> bytes:
+    request.setResponseCode(401)
+    return b""

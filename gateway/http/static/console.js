@@ -1,0 +1,199 @@
+// The console's behaviour: estimates while composing, actions that follow the events. Pages come whole from the server.
+"use strict";
+
+const csrf = document.querySelector("meta[name=csrf]").content;
+const compose = document.getElementById("compose");
+const pending = new Map();
+
+async function call(method, path, body) {
+  const options = { method, headers: { "X-CSRF-Token": csrf } };
+  if (body !== undefined) {
+    options.headers["Content-Type"] = "application/json";
+    options.body = JSON.stringify(body);
+  }
+  const response = await fetch(path, options);
+  if (response.status === 401) location.reload();
+  const answer = await response.json();
+  if (!response.ok) throw new Error(sentence(answer));
+  return answer;
+}
+
+function sentence(problem) {
+  const faults = (problem.errors || []).map((fault) => `${(fault.pointer || fault.parameter || "").replace(/^#\//, "")}: ${fault.detail}`);
+  return faults.length ? faults.join("; ") : problem.detail;
+}
+
+function tell(place, words) {
+  const fault = place.querySelector(".fault");
+  fault.textContent = words;
+  fault.hidden = !words;
+}
+
+async function fragment(path, current) {
+  const response = await fetch(path);
+  if (response.status === 401) { location.reload(); return null; }
+  if (!response.ok) return null;
+  const template = document.createElement("template");
+  template.innerHTML = await response.text();
+  const fresh = template.content.firstElementChild;
+  if (current) current.replaceWith(fresh);
+  return fresh;
+}
+
+// At most one look a third of a second at the same thing, however many events tell of it.
+function soon(key, look) {
+  if (pending.has(key)) return;
+  pending.set(key, setTimeout(() => { pending.delete(key); look(); }, 333));
+}
+
+async function refresh(id) {
+  const list = document.getElementById("actions");
+  const card = document.getElementById(`action-${id}`);
+  if (card && card.contains(document.activeElement) && document.activeElement.matches("input, select")) {
+    soon(id, () => refresh(id));
+    return;
+  }
+  const fresh = await fragment(`/console/actions/${encodeURIComponent(id)}`, card);
+  if (fresh && !card) {
+    document.getElementById("none")?.remove();
+    list.prepend(fresh);
+  }
+}
+
+function follow() {
+  const live = document.getElementById("live");
+  const show = (state, words) => { live.className = `state ${state}`; live.textContent = words; };
+  const source = new EventSource("/api/v1/events");
+  let lost = false;
+  source.onopen = () => {
+    show("live", "live");
+    if (lost) document.querySelectorAll("[data-action]").forEach((card) => soon(card.dataset.action, () => refresh(card.dataset.action)));
+    lost = false;
+  };
+  source.onerror = () => { lost = true; show("lost", "connection lost, trying again"); };
+  const action = (event) => {
+    const data = JSON.parse(event.data);
+    const id = data.action || data.id;
+    if (id) soon(id, () => refresh(id));
+  };
+  for (const kind of ["action", "delivery", "reply", "tip"]) source.addEventListener(kind, action);
+  for (const kind of ["trunk", "smsc", "call"]) {
+    source.addEventListener(kind, () => soon("peers", () => fragment("/console/peers", document.getElementById("peers"))));
+  }
+}
+
+function written() {
+  const field = (name) => compose.elements[name];
+  const area = field("where").value === "circle"
+    ? { circle: { lat: Number(field("lat").value), lon: Number(field("lon").value), radius_m: Number(field("radius").value) } }
+    : { postcodes: field("postcodes").value.split(/[\s,;]+/).filter(Boolean) };
+  const body = {
+    kind: field("kind").value, title: field("title").value, message: field("message").value, area,
+    channels: ["voice", "sms"].filter((name) => field(name).checked), owner: field("owner").value,
+    exercise: field("exercise").checked,
+  };
+  if (field("closing").value) body.closing = field("closing").value;
+  return body;
+}
+
+async function estimate() {
+  const place = document.getElementById("estimate");
+  const body = written();
+  if (!body.title || !body.message) return;
+  try {
+    const found = await call("POST", "/api/v1/actions/estimate", body);
+    const people = Object.entries(found.recipients).map(([channel, count]) => `${count} by ${channel === "sms" ? "SMS" : "telephone"}`).join(", ");
+    const parts = [people || "nobody there", `${found.sms_segments} SMS segment${found.sms_segments === 1 ? "" : "s"}`];
+    parts.push(`about ${Math.ceil(found.eta_seconds / 60)} min`, `€ ${found.cost.toFixed(2)}`);
+    place.textContent = [parts.join(" · "), ...found.advice].join("\n");
+  } catch (error) {
+    place.textContent = error.message;
+  }
+}
+
+function where() {
+  const chosen = compose.elements.where.value;
+  compose.querySelectorAll("[data-where]").forEach((part) => { part.hidden = part.dataset.where !== chosen; });
+}
+
+function map() {
+  if (typeof L === "undefined") return;
+  const { lat, lon, radius } = compose.elements;
+  const view = L.map("map").setView([lat.value, lon.value], 12);
+  // Without internet the tiles stay away; the circle and its scale still show.
+  L.tileLayer("https://service.pdok.nl/brt/achtergrondkaart/wmts/v2_0/standaard/EPSG:3857/{z}/{x}/{y}.png", {
+    maxZoom: 19, attribution: "© Kadaster (CC-BY)",
+  }).addTo(view);
+  L.control.scale({ imperial: false }).addTo(view);
+  const circle = L.circle([lat.value, lon.value], { radius: Number(radius.value), color: "#0b4f9e" }).addTo(view);
+  const draw = () => {
+    const at = [Number(lat.value), Number(lon.value)];
+    if (at.every(Number.isFinite)) circle.setLatLng(at);
+    if (Number(radius.value) > 0) circle.setRadius(Number(radius.value));
+  };
+  view.on("click", (event) => {
+    lat.value = event.latlng.lat.toFixed(5);
+    lon.value = event.latlng.lng.toFixed(5);
+    draw();
+    soon("estimate", estimate);
+  });
+  compose.addEventListener("input", draw);
+  view.fitBounds(circle.getBounds());
+}
+
+document.getElementById("actions").addEventListener("click", async (event) => {
+  if (event.target.dataset.do !== "start") return;
+  const card = event.target.closest("[data-action]");
+  event.target.disabled = true;
+  try {
+    await call("POST", `/api/v1/actions/${card.dataset.action}/start`);
+    refresh(card.dataset.action);
+  } catch (error) {
+    event.target.disabled = false;
+    tell(card, error.message);
+  }
+});
+
+document.getElementById("actions").addEventListener("change", async (event) => {
+  if (event.target.dataset.do !== "owner") return;
+  const card = event.target.closest("[data-action]");
+  try {
+    await call("PATCH", `/api/v1/actions/${card.dataset.action}`, { owner: event.target.value });
+    event.target.blur();
+    refresh(card.dataset.action);
+  } catch (error) {
+    tell(card, error.message);
+  }
+});
+
+document.getElementById("actions").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const card = event.target.closest("[data-action]");
+  const body = { outcome: event.target.elements.outcome.value };
+  if (event.target.elements.message.value) body.message = event.target.elements.message.value;
+  try {
+    await call("POST", `/api/v1/actions/${card.dataset.action}/close`, body);
+    document.activeElement.blur();
+    refresh(card.dataset.action);
+  } catch (error) {
+    tell(card, error.message);
+  }
+});
+
+if (compose) {
+  compose.addEventListener("input", () => { where(); soon("estimate", estimate); });
+  compose.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    try {
+      const action = await call("POST", "/api/v1/actions", written());
+      tell(compose, "");
+      compose.elements.title.value = compose.elements.message.value = compose.elements.closing.value = "";
+      refresh(action.id);
+    } catch (error) {
+      tell(compose, error.message);
+    }
+  });
+  where();
+  map();
+}
+follow();

@@ -1,0 +1,141 @@
+"""Opening the database: connections, the lock file of SQLite, migrations. Blocking; never on the reactor thread once
+the daemon runs.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import QueuePool
+
+from gateway.store.faults import DatabaseInUse, StoreFault, unavailable
+
+_BUSY_MILLISECONDS = 5_000
+
+
+class Database:
+    """An open database: `writing` for the one writer, `reading` for everybody else. `close` gives the file free."""
+
+    def __init__(self, writing: Engine, reading: Engine, lock: TextIO | None) -> None:
+        self.writing = writing
+        self.reading = reading
+        self._lock = lock
+
+    def close(self) -> None:
+        self.writing.dispose()
+        self.reading.dispose()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+
+def open_database(url: str, node: str, *, durable: bool = True, begin_relative: Path | None = None) -> Database:
+    """Open, lock and migrate. A relative SQLite path is relative to `begin_relative`.
+
+    Raises DatabaseInUse where another daemon holds the file and StoreFault where it can't be opened. `durable` False
+    skips the fsync at each commit: for tests, which stop processes and never pull the plug.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise StoreFault("the database is not a URL; write sqlite:///FILE or postgresql+psycopg://…") from error
+    if parsed.get_backend_name() != "sqlite":
+        return _open_server(url)
+    if not parsed.database or parsed.database == ":memory:":
+        raise StoreFault("the database needs a file, as in sqlite:///var/burgernet.db")
+    path = Path(parsed.database)
+    if begin_relative is not None:
+        path = begin_relative / path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = _lock(path, node)
+    except OSError as error:
+        raise StoreFault(f"{path} can't be opened: {error.strerror}") from error
+    try:
+        return _open_file(path, lock, durable)
+    except BaseException:
+        lock.close()
+        raise
+
+
+def _open_file(path: Path, lock: TextIO, durable: bool) -> Database:
+    url = f"sqlite:///{path}"
+    writing = create_engine(url, poolclass=QueuePool, pool_size=1, max_overflow=0)
+    reading = create_engine(url, poolclass=QueuePool, pool_size=4, max_overflow=0)
+    _listen(writing, "BEGIN IMMEDIATE", durable)
+    _listen(reading, "BEGIN", durable)
+    _migrate(writing)
+    return Database(writing, reading, lock)
+
+
+def _open_server(url: str) -> Database:
+    writing = create_engine(url, pool_size=1, max_overflow=0, pool_pre_ping=True)
+    reading = create_engine(url, pool_size=4, max_overflow=0, pool_pre_ping=True)
+    _migrate(writing)
+    return Database(writing, reading, None)
+
+
+def _lock(path: Path, node: str) -> TextIO:
+    """Take the lock file beside the database. It goes free with the process, however that ends."""
+    name = path.with_name(path.name + ".lock")
+    lock = name.open("a+", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        holder = lock.read().strip() or "another process"
+        lock.close()
+        raise DatabaseInUse(
+            f"{path} is in use by {holder}; one daemon at a time on a SQLite file: stop that one, or use PostgreSQL"
+        ) from None
+    lock.truncate(0)
+    lock.write(f"node {node}, process {os.getpid()}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n")
+    lock.flush()
+    return lock
+
+
+def _listen(engine: Engine, begin: str, durable: bool) -> None:
+    """Take transactions into our own hands: the driver's implicit BEGIN comes too late for savepoints."""
+
+    def connected(connection: Any, record: object) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute(f"PRAGMA synchronous={'FULL' if durable else 'OFF'}")
+        cursor.execute(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
+        cursor.execute("PRAGMA cache_size=-65536")
+        cursor.execute("PRAGMA temp_store=MEMORY")
+        cursor.close()
+
+    def begun(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", begun)
+
+
+def _migrate(engine: Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", "gateway.store:migrations")
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except Exception as error:  # shell boundary: any driver's error becomes one in words
+        raise unavailable(error) or StoreFault(f"the database can't be brought up to date: {error}") from error
+
+
+def transactional(engine: Engine, work: Callable[[Connection], object]) -> object:
+    """Run one piece of work in a transaction, for commands that have no daemon to ask."""
+    with engine.begin() as connection:
+        return work(connection)

@@ -1,0 +1,366 @@
+"""The media worker without its sockets: messages, datagrams and time in; datagrams, messages and orders out. No I/O.
+
+A datagram endpoint with one liberty for speed: what leaves by the clock comes as whole banks (`packets`), and a bridged
+packet is rewritten where it lies (`receive` returns the leg to send it to). RFC 3550, 3551, 4733; symmetric RTP as
+RFC 4961, with the source fixed by the first valid packet so that nobody can bleed it away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from foundation.clock import Monotonic
+from foundation.deadlines import Deadlines
+from foundation.endpoints import Address
+from ivr.media import relaying
+from ivr.media.dtmf import Press
+from ivr.media.leg import TRANSITIONS, Leg, Line, LineEvent, hears, line_event
+from ivr.media.messages import (
+    Bridge,
+    CloseLeg,
+    Connect,
+    Digit,
+    FromWorker,
+    LegClosed,
+    LegFailed,
+    LegOpened,
+    MediaFlowing,
+    MediaLegId,
+    OpenLeg,
+    Play,
+    PlayTone,
+    Record,
+    Recorded,
+    SendDigit,
+    StopPlaying,
+    StopRecording,
+    ToWorker,
+    Unbridge,
+)
+from ivr.media.orders import (
+    FinishRecording,
+    Latch,
+    ListenToAll,
+    ListenToDigits,
+    Order,
+    Release,
+    SendTo,
+    WriteRecording,
+)
+from ivr.media.pacing import TICK_MILLISECONDS, Bank, Pacer
+from ivr.media.recording import Recording
+from ivr.media.rtp import Header, parse
+from ivr.media.sending import Sending, SoundLoader, Timer
+
+_LONGEST_STALL_SECONDS = 0.2
+"""Ticks missed by more are not made up for: a burst of old packets helps nobody."""
+
+
+class MediaCore:
+    """All legs of one worker."""
+
+    def __init__(self, load: SoundLoader, tick_milliseconds: int = TICK_MILLISECONDS) -> None:
+        self._legs: dict[int, Leg] = {}
+        self._messages: list[FromWorker] = []
+        self._datagrams: list[tuple[int, bytes]] = []
+        self._orders: list[Order] = []
+        self._timers: Deadlines[Timer] = Deadlines()
+        self._tick_seconds = tick_milliseconds / 1000
+        self._next_tick: Monotonic | None = None
+        self._pacer = Pacer(tick_milliseconds)
+        self._sending = Sending(load, self._pacer, self._timers, self._messages, self._datagrams)
+        self._unfinished: dict[str, tuple[Recorded, LegClosed | None]] = {}
+
+    # ---- messages
+
+    def open(self, message: OpenLeg, port: int, now: Monotonic) -> None:
+        """The shell has bound `port`."""
+        self._legs[message.leg] = Leg(
+            number=message.leg,
+            generation=message.generation,
+            ssrc=message.ssrc,
+            sequence=message.first_sequence,
+            first_timestamp=message.first_timestamp,
+            opened_at=now,
+        )
+        self._messages.append(LegOpened(message.leg, message.generation, port))
+
+    def handle(self, message: ToWorker, now: Monotonic) -> None:
+        """Anything but OpenLeg; a word about a leg that is gone is passed over."""
+        leg = self._legs.get(message.leg)
+        if leg is None or leg.generation != message.generation:
+            return
+        peer = leg.peer
+        _HANDLERS[type(message)](self, leg, message, now)
+        for touched in {leg, peer, leg.peer}:
+            if touched is not None:
+                self._settle(touched, now)
+
+    def _connect(self, leg: Leg, message: Connect, now: Monotonic) -> None:
+        before, remote = leg.remote, message.remote
+        leg.line = TRANSITIONS[leg.line, line_event(remote)]
+        leg.remote = remote
+        hosts = frozenset((remote.address.host, *remote.sources))
+        if before is None or before.address != remote.address or leg.hosts != hosts:
+            leg.hosts = hosts
+            leg.latched = None
+            self._orders.append(SendTo(leg.number, remote.address))
+        if before is None or before.codec != remote.codec:
+            self._sending.codec_changed(leg)
+
+    def _play(self, leg: Leg, message: Play, now: Monotonic) -> None:
+        self._sending.play(leg, message)
+
+    def _play_tone(self, leg: Leg, message: PlayTone, now: Monotonic) -> None:
+        self._sending.play_tone(leg, message)
+
+    def _stop_playing(self, leg: Leg, message: StopPlaying, now: Monotonic) -> None:
+        self._sending.stop(leg, message.play)
+
+    def _bridge(self, leg: Leg, message: Bridge, now: Monotonic) -> None:
+        other = self._legs.get(message.other)
+        if other is None or other is leg or other.generation != message.other_generation:
+            return
+        for side in (leg, other):
+            self._part(side, now)
+        leg.peer, other.peer = other, leg
+
+    def _unbridge(self, leg: Leg, message: Unbridge, now: Monotonic) -> None:
+        self._part(leg, now)
+
+    def _part(self, leg: Leg, now: Monotonic) -> None:
+        peer = leg.peer
+        if peer is None:
+            return
+        leg.peer = peer.peer = None
+        self._settle(peer, now)
+
+    def _record(self, leg: Leg, message: Record, now: Monotonic) -> None:
+        self._stop_recording(leg, message, now)
+        codec = "PCMA" if leg.remote is None else leg.remote.codec
+        leg.recording = Recording(message.path, message.maximum_milliseconds, codec, now)
+        self._orders.append(WriteRecording(message.path, b""))
+        self._timers.set(("recording", leg.number), Monotonic(now + message.maximum_milliseconds / 1000))
+
+    def _stop_recording(self, leg: Leg, message: object, now: Monotonic) -> None:
+        recording = leg.recording
+        if recording is None:
+            return
+        leg.recording = None
+        self._timers.cancel(("recording", leg.number))
+        recorded = Recorded(MediaLegId(leg.number), leg.generation, recording.path, recording.milliseconds)
+        if piece := recording.take(everything=True, now=now):
+            self._orders.append(WriteRecording(recording.path, piece))
+            recorded = Recorded(MediaLegId(leg.number), leg.generation, recording.path, recording.milliseconds)
+        self._unfinished[recording.path] = (recorded, None)
+        self._orders.append(FinishRecording(recording.path))
+
+    def recording_finished(self, path: str, fault: str | None, now: Monotonic) -> None:
+        """The shell has given the file its name, or could not write it."""
+        found = self._unfinished.pop(path, None)
+        if found is None:
+            return
+        recorded, closed = found
+        if fault is not None:
+            self._messages.append(LegFailed(recorded.leg, recorded.generation, fault))
+            recorded = Recorded(recorded.leg, recorded.generation, path, 0)
+        self._messages.append(recorded)
+        if closed is not None:
+            self._messages.append(closed)
+
+    def end(self, now: Monotonic) -> None:
+        """The worker ends: recordings under way are finished, so that what a caller said is not lost."""
+        for leg in self._legs.values():
+            self._stop_recording(leg, None, now)
+
+    def _send_digit(self, leg: Leg, message: SendDigit, now: Monotonic) -> None:
+        self._sending.send_digit(leg, message.digit, message.milliseconds, now)
+
+    def _close(self, leg: Leg, message: CloseLeg, now: Monotonic) -> None:
+        for press in leg.digits.finish():
+            self._messages.append(Digit(message.leg, leg.generation, press.digit, press.milliseconds))
+        self._sending.end(leg, complete=False)
+        path = None if leg.recording is None else leg.recording.path
+        self._stop_recording(leg, message, now)
+        self._part(leg, now)
+        leg.line = TRANSITIONS[leg.line, LineEvent.CLOSE]
+        self._sending.route(leg, now)
+        for timer in ("digit heard", "send digit", "recording"):
+            self._timers.cancel((timer, leg.number))
+        del self._legs[leg.number]
+        reception = leg.reception
+        closed = LegClosed(
+            message.leg,
+            leg.generation,
+            leg.packets_sent,
+            reception.received,
+            reception.lost,
+            round(reception.jitter_milliseconds, 2),
+        )
+        self._orders.append(Release(leg.number))
+        if path is None:
+            self._messages.append(closed)
+        else:
+            self._unfinished[path] = (self._unfinished[path][0], closed)
+
+    def _settle(self, leg: Leg, now: Monotonic) -> None:
+        """After a change: what the leg sends, how its packets pass the bridge, what it listens to."""
+        if leg.line is Line.CLOSED:
+            return
+        self._sending.route(leg, now)
+        relaying.join(leg)
+        if leg.peer is not None:
+            relaying.settle(leg.peer)
+        if len(self._pacer) and self._next_tick is None:
+            self._next_tick = Monotonic(now + self._tick_seconds)
+        fully = leg.latched is None or leg.peer is not None or leg.recording is not None
+        if fully and not leg.listens_fully:
+            leg.reception.restart()
+            self._orders.append(ListenToAll(leg.number))
+        elif leg.listens_fully and not fully:
+            self._orders.append(ListenToDigits(leg.number, leg.remote.telephone_event if leg.remote else None))
+        leg.listens_fully = fully
+
+    # ---- datagrams
+
+    def receive(
+        self, number: int, data: bytearray | memoryview, length: int, source: Address | None, now: Monotonic
+    ) -> int:
+        """A datagram that came for a leg, `length` bytes at the start of `data`; `source` None where the kernel has
+        vouched for it (after `Latch`). Returns the leg to send the rewritten `data` to, or -1."""
+        leg = self._legs.get(number)
+        if leg is None:
+            return -1
+        if source is not None and leg.latched is not None and source != leg.latched:
+            return -1
+        target = relaying.rewrite(leg, data, length, now)
+        if target is not None:
+            return target.number
+        view = memoryview(data)[:length]
+        header = parse(view)
+        if header is not None and leg.remote is not None and self._is_expected(leg, header, source, now):
+            self._take(leg, header, bytes(view[header.start : header.end]), now)
+        return -1
+
+    def unheard(self, number: int, packets: int) -> None:
+        """So many packets of a leg came that the kernel kept away."""
+        leg = self._legs.get(number)
+        if leg is not None:
+            leg.reception.count_unheard(packets)
+
+    def _is_expected(self, leg: Leg, header: Header, source: Address | None, now: Monotonic) -> bool:
+        """Whether it comes from where it may; the first that does fixes the source for as long as the agreement."""
+        assert leg.remote is not None
+        known = header.payload_type in (leg.remote.payload_type, leg.remote.telephone_event)
+        if leg.latched is not None:
+            return known
+        if source is None or source.host not in leg.hosts or not known:
+            return False
+        leg.latched = source
+        self._orders.append(Latch(leg.number, source))
+        if not leg.flowing:
+            leg.flowing = True
+            self._messages.append(MediaFlowing(MediaLegId(leg.number), leg.generation))
+        self._settle(leg, now)
+        return True
+
+    def _take(self, leg: Leg, header: Header, payload: bytes, now: Monotonic) -> None:
+        assert leg.remote is not None
+        is_event = header.payload_type == leg.remote.telephone_event
+        self._datagrams.extend(relaying.forward(leg, header, payload, is_event=is_event, now=now))
+        if is_event:
+            leg.reception.count_unheard(1)
+            self._pressed(leg, leg.digits.receive(header, payload, now), now)
+            self._watch_digit(leg)
+            return
+        if leg.listens_fully:
+            leg.reception.count(header.sequence, header.timestamp, header.ssrc, now)
+        if leg.recording is not None and hears(leg.remote):
+            recording = leg.recording
+            recording.receive(header, payload, leg.remote.codec, now)
+            if piece := recording.take(everything=False, now=now):
+                self._orders.append(WriteRecording(recording.path, piece))
+            if recording.full:
+                self._stop_recording(leg, None, now)
+                self._settle(leg, now)
+
+    def _pressed(self, leg: Leg, presses: list[Press], now: Monotonic) -> None:
+        for press in presses:
+            self._messages.append(Digit(MediaLegId(leg.number), leg.generation, press.digit, press.milliseconds))
+            self._sending.stop_by_digit(leg, press.digit)
+        if presses:
+            self._settle(leg, now)
+
+    def _watch_digit(self, leg: Leg) -> None:
+        deadline = leg.digits.next_deadline()
+        if deadline is None:
+            self._timers.cancel(("digit heard", leg.number))
+        else:
+            self._timers.set(("digit heard", leg.number), deadline)
+
+    # ---- time
+
+    def next_deadline(self) -> Monotonic | None:
+        waiting = [moment for moment in (self._next_tick, self._timers.next()) if moment is not None]
+        return min(waiting, default=None)
+
+    def packets(self, now: Monotonic) -> Iterator[Bank]:
+        """The banks that are due, on an absolute schedule. The shell sends each one's `views` to its `legs`, row by
+        row, before it takes the next; it runs the iteration to its end."""
+        while self._next_tick is not None and self._next_tick <= now:
+            late = now - self._next_tick
+            if late > _LONGEST_STALL_SECONDS:
+                ticks = int(late / self._tick_seconds)
+                self._pacer.skip(ticks)
+                self._next_tick = Monotonic(self._next_tick + ticks * self._tick_seconds)
+            self._next_tick = Monotonic(self._next_tick + self._tick_seconds)
+            yield from self._sending.tick(self._legs, now)
+            if not len(self._pacer):
+                self._next_tick = None
+
+    def handle_deadline(self, now: Monotonic) -> None:
+        """Everything that waits beside the packet clock."""
+        for kind, number in self._timers.due(now):
+            leg = self._legs.get(number)
+            if leg is None:
+                continue
+            if kind == "digit heard":
+                self._pressed(leg, leg.digits.handle_deadline(now), now)
+                self._watch_digit(leg)
+            elif kind == "recording":
+                self._stop_recording(leg, None, now)
+                self._settle(leg, now)
+            elif self._sending.digit_due(leg, now):
+                self._settle(leg, now)
+
+    # ---- what came of it
+
+    def events(self) -> list[FromWorker]:
+        return _drained(self._messages)
+
+    def outgoing(self) -> list[tuple[int, bytes]]:
+        """Datagrams beside the banks, by leg."""
+        return _drained(self._datagrams)
+
+    def orders(self) -> list[Order]:
+        return _drained(self._orders)
+
+
+def _drained(items: list) -> list:  # type: ignore[type-arg]
+    taken = items[:]
+    items.clear()
+    return taken
+
+
+_HANDLERS: dict[type, Callable[..., None]] = {
+    Connect: MediaCore._connect,
+    Play: MediaCore._play,
+    PlayTone: MediaCore._play_tone,
+    StopPlaying: MediaCore._stop_playing,
+    Bridge: MediaCore._bridge,
+    Unbridge: MediaCore._unbridge,
+    Record: MediaCore._record,
+    StopRecording: MediaCore._stop_recording,
+    SendDigit: MediaCore._send_digit,
+    CloseLeg: MediaCore._close,
+}

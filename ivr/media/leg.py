@@ -1,0 +1,150 @@
+"""One leg of sound as the core keeps it: its line as a table of states, what it plays, whom it is bridged with. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from foundation.clock import Monotonic
+from foundation.endpoints import Address
+from foundation.sound import Codec
+from ivr.media.codecs import Transcoder
+from ivr.media.dtmf import DigitReceiver, DigitSender
+from ivr.media.jitter import Reorder
+from ivr.media.messages import Direction, PlayId, Remote
+from ivr.media.pacing import Bank, Track
+from ivr.media.recording import Recording
+from ivr.media.rtp import CLOCK_RATE, Reception
+
+
+class Line(Enum):
+    """Whether sound may go to the other side."""
+
+    BOUND = "bound"
+    OPEN = "open"
+    HELD = "held"
+    CLOSED = "closed"
+
+
+class LineEvent(Enum):
+    AGREED_TO_SEND = "agreed to send"
+    AGREED_NOT_TO_SEND = "agreed not to send"
+    CLOSE = "close"
+
+
+TRANSITIONS: dict[tuple[Line, LineEvent], Line] = {
+    (Line.BOUND, LineEvent.AGREED_TO_SEND): Line.OPEN,
+    (Line.BOUND, LineEvent.AGREED_NOT_TO_SEND): Line.HELD,
+    (Line.BOUND, LineEvent.CLOSE): Line.CLOSED,
+    (Line.OPEN, LineEvent.AGREED_TO_SEND): Line.OPEN,
+    (Line.OPEN, LineEvent.AGREED_NOT_TO_SEND): Line.HELD,
+    (Line.OPEN, LineEvent.CLOSE): Line.CLOSED,
+    (Line.HELD, LineEvent.AGREED_TO_SEND): Line.OPEN,
+    (Line.HELD, LineEvent.AGREED_NOT_TO_SEND): Line.HELD,
+    (Line.HELD, LineEvent.CLOSE): Line.CLOSED,
+}
+"""Anything absent is invalid: a closed leg is forgotten, nothing reaches it."""
+
+_SENDING: frozenset[Direction] = frozenset({"sendrecv", "sendonly"})
+_HEARING: frozenset[Direction] = frozenset({"sendrecv", "recvonly"})
+
+
+def line_event(remote: Remote) -> LineEvent:
+    """What an agreement means for the line. Address 0.0.0.0 or port 0 is hold in the old way (RFC 3264 §8.4)."""
+    nowhere = remote.address.port == 0 or remote.address.host in ("0.0.0.0", "::")
+    sends = remote.direction in _SENDING and not nowhere
+    return LineEvent.AGREED_TO_SEND if sends else LineEvent.AGREED_NOT_TO_SEND
+
+
+def hears(remote: Remote) -> bool:
+    """Whether sound from the other side is part of the agreement."""
+    return remote.direction in _HEARING
+
+
+@dataclass(slots=True)
+class Playing:
+    """A sound or tone under way. `base` bytes were sent before the track's byte 0 of this lap; `total` None: endless.
+
+    `stem` is None for a tone; `lap` the whole track, to which an endless tone returns after its tail.
+    """
+
+    play: PlayId
+    stem: str | None
+    tone: str | None
+    milliseconds: int
+    total: int | None
+    repeats: bool
+    report_at: int | None
+    stop_on_digits: str
+    lap: Track
+    track: Track
+    base: int = 0
+    position: int = 0
+
+    @property
+    def sent(self) -> int:
+        """Bytes sent to an open line, without the silence that filled up the last packet."""
+        sent = self.base + self.position
+        return sent if self.total is None else min(sent, self.total)
+
+
+@dataclass(slots=True)
+class Relay:
+    """How packets of one leg become packets of the other. Offsets are None until the stream is known; a new SSRC, or
+    a gap in what the other leg sent, sets them anew."""
+
+    target: Leg
+    payload_type: int
+    source_payload_type: int
+    source_ssrc: int | None = None
+    last_sequence: int = 0
+    sequence_offset: int = 0
+    timestamp_offset: int = 0
+    codecs: tuple[Codec, Codec] | None = None
+    transcoder: Transcoder | None = None
+    order: Reorder = field(default_factory=Reorder)
+    fast: bool = False
+    """Plain rewriting and nobody listens in: the short path."""
+
+
+@dataclass(slots=True, eq=False)
+class Leg:
+    """`sequence` and `timestamp` are those of the next packet that is not in a bank."""
+
+    number: int
+    generation: int
+    ssrc: int
+    sequence: int
+    first_timestamp: int
+    opened_at: Monotonic
+    line: Line = Line.BOUND
+    remote: Remote | None = None
+    hosts: frozenset[str] = frozenset()
+    latched: Address | None = None
+    flowing: bool = False
+    last_timestamp: int | None = None
+    bank: Bank | None = None
+    bank_ticks: int = 0
+    playing: Playing | None = None
+    peer: Leg | None = None
+    relay: Relay | None = None
+    sender: DigitSender | None = None
+    digits_to_send: list[tuple[str, int]] = field(default_factory=list)
+    digits: DigitReceiver = field(default_factory=DigitReceiver)
+    recording: Recording | None = None
+    reception: Reception = field(default_factory=Reception)
+    listens_fully: bool = True
+    packets_sent: int = 0
+
+    def timestamp_at(self, now: Monotonic) -> int:
+        """The leg's RTP time: runs with the clock, and never behind what was already sent."""
+        timestamp = (self.first_timestamp + round((now - self.opened_at) * CLOCK_RATE)) & 0xFFFFFFFF
+        last = self.last_timestamp
+        if last is not None and ((timestamp - last) & 0xFFFFFFFF) >= 0x80000000:
+            return last
+        return timestamp
+
+    def take_sequence(self) -> int:
+        sequence = self.sequence
+        self.sequence = (sequence + 1) & 0xFFFF
+        return sequence

@@ -1,0 +1,63 @@
+"""What the worker's core asks of its shell, beside sending: sockets and files. Frozen values, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from foundation.endpoints import Address
+
+
+@dataclass(frozen=True, slots=True)
+class SendTo:
+    """Until `Latch`, sound goes to this address and datagrams from anywhere are shown to the core."""
+
+    leg: int
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Latch:
+    """Connect the socket: from now on the kernel passes this source only."""
+
+    leg: int
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class ListenToAll:
+    """Every datagram is wanted: for a bridge, a recording, or until the source is known."""
+
+    leg: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListenToDigits:
+    """Only packets of this payload type are wanted; None: none at all. The kernel may drop the rest."""
+
+    leg: int
+    telephone_event: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The leg is over: its socket and port are free."""
+
+    leg: int
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRecording:
+    """Append samples (16 bit, little-endian) to the unfinished file of `path`."""
+
+    path: str
+    samples: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FinishRecording:
+    """Complete the file, give it its name, then tell the core (`recording_finished`)."""
+
+    path: str
+
+
+Order = SendTo | Latch | ListenToAll | ListenToDigits | Release | WriteRecording | FinishRecording

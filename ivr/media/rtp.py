@@ -1,0 +1,129 @@
+"""The RTP header: reading, telling RTCP apart, sequence arithmetic, and what was received. No I/O.
+
+RFC 3550 §5.1 (header), §A.1 and §A.8 (loss and jitter), RFC 5761 §4 (RTCP on the same port).
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+HEADER = struct.Struct("!BBHII")
+"""Flags, marker and payload type, sequence, timestamp, SSRC."""
+
+CLOCK_RATE = 8000
+"""RTP ticks a second for PCMA, PCMU, telephone-event and, by an old mistake kept on purpose, G.722 (RFC 3551 §4.5.2)."""
+
+_VERSION_2 = 0x80
+
+
+class Header(NamedTuple):
+    """A valid header. The payload lies in `data[start:end]`: CSRCs, extension and padding are outside it."""
+
+    marker: bool
+    payload_type: int
+    sequence: int
+    timestamp: int
+    ssrc: int
+    start: int
+    end: int
+
+
+def is_rtcp(data: bytes | bytearray | memoryview) -> bool:
+    """Whether a datagram on the RTP port is RTCP (packet types 192 to 223, RFC 5761 §4)."""
+    return len(data) >= 2 and data[0] & 0xC0 == _VERSION_2 and 192 <= data[1] <= 223
+
+
+def parse(data: bytes | bytearray | memoryview) -> Header | None:
+    """The header of a datagram, or None for whatever is not RTP version 2, is RTCP or contradicts itself."""
+    length = len(data)
+    if length < 12:
+        return None
+    flags, second, sequence, timestamp, ssrc = HEADER.unpack_from(data)
+    if flags & 0xC0 != _VERSION_2 or 192 <= second <= 223:
+        return None
+    start, end = 12 + 4 * (flags & 0x0F), length
+    if flags & 0x10:
+        if start + 4 > length:
+            return None
+        start += 4 + 4 * int.from_bytes(data[start + 2 : start + 4], "big")
+    if flags & 0x20:
+        padding = data[-1]
+        if padding == 0:
+            return None
+        end -= padding
+    if start > end:
+        return None
+    return Header(second >= 128, second & 0x7F, sequence, timestamp, ssrc, start, end)
+
+
+def packet(
+    payload: bytes, *, payload_type: int, sequence: int, timestamp: int, ssrc: int, marker: bool = False
+) -> bytes:
+    """A whole packet without CSRCs or extension; numbers wrap as the wire wants."""
+    second = payload_type | (0x80 if marker else 0)
+    return HEADER.pack(_VERSION_2, second, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc & 0xFFFFFFFF) + payload
+
+
+def sequence_step(new: int, old: int) -> int:
+    """How far `new` lies ahead of `old`, -32768 to 32767, across the wrap."""
+    return ((new - old + 0x8000) & 0xFFFF) - 0x8000
+
+
+def timestamp_step(new: int, old: int) -> int:
+    """How far `new` lies ahead of `old` in RTP ticks, across the wrap."""
+    return ((new - old + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+
+
+class Reception:
+    """What came in on one leg (RFC 3550 §A.3, §A.8). Loss and jitter are counted over what is listened to whole:
+    where the kernel passes only digits, gaps in the sequence mean nothing."""
+
+    __slots__ = ("_arrival", "_expected", "_highest", "_in_order", "_ssrc", "_timestamp", "jitter_ticks", "received")
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.jitter_ticks = 0.0
+        self._expected = 0
+        self._in_order = 0
+        self._ssrc = -1
+        self._highest = 0
+        self._arrival = 0.0
+        self._timestamp = 0
+
+    @property
+    def lost(self) -> int:
+        return max(self._expected - self._in_order, 0)
+
+    @property
+    def jitter_milliseconds(self) -> float:
+        return self.jitter_ticks * 1000 / CLOCK_RATE
+
+    def count(self, sequence: int, timestamp: int, ssrc: int, now: float) -> None:
+        """One sound packet, in the order of arrival; `now` in seconds."""
+        self.received += 1
+        self._in_order += 1
+        step = ((sequence - self._highest + 0x8000) & 0xFFFF) - 0x8000
+        if ssrc != self._ssrc or not -1000 < step < 1000:
+            self._ssrc = ssrc
+            self._highest = sequence
+            self._expected += 1
+        else:
+            if step > 0:
+                self._expected += step
+                self._highest = sequence
+            ticks = (now - self._arrival) * CLOCK_RATE - (
+                ((timestamp - self._timestamp + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+            )
+            if -CLOCK_RATE < ticks < CLOCK_RATE:
+                self.jitter_ticks += (abs(ticks) - self.jitter_ticks) / 16
+        self._arrival = now
+        self._timestamp = timestamp
+
+    def count_unheard(self, packets: int) -> None:
+        """Packets that were not listened to: digits, and what the kernel filter kept away."""
+        self.received += packets
+
+    def restart(self) -> None:
+        """Listening whole begins (again): the gap since the last packet is no loss."""
+        self._ssrc = -1

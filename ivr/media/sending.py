@@ -1,0 +1,292 @@
+"""What each leg sends by the clock: a sound, a tone, a digit, or stillness while it listens. No I/O.
+
+An open line always carries packets, so that NAT and session border controllers keep the call alive; only a bridged leg
+sends what the other side says instead. A held line carries none, and what was playing waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import numpy
+
+from foundation.clock import Monotonic
+from foundation.deadlines import Deadlines
+from foundation.sound import BYTES_A_MILLISECOND, Codec
+from ivr.media.codecs import Octets, silence
+from ivr.media.dtmf import EVENTS, DigitSender
+from ivr.media.leg import Leg, Line, Playing, hears
+from ivr.media.messages import FromWorker, LegFailed, MediaLegId, Play, Played, PlayEnded, PlayId, PlayTone
+from ivr.media.pacing import Bank, Pacer, Track
+from ivr.media.rtp import CLOCK_RATE
+from ivr.media.tones import PATTERNS, rendered
+
+SoundLoader = Callable[[str, Codec, int], Octets]
+"""Stem, codec and expected milliseconds to encoded bytes; raises OSError when the file can't be read."""
+
+Timer = tuple[Literal["digit heard", "send digit", "recording"], int]
+
+_BETWEEN_DIGITS_SECONDS = 0.06
+
+
+class Sending:
+    """Joins legs to the pacer. `messages` and `datagrams` are the core's output lists."""
+
+    def __init__(
+        self,
+        load: SoundLoader,
+        pacer: Pacer,
+        timers: Deadlines[Timer],
+        messages: list[FromWorker],
+        datagrams: list[tuple[int, bytes]],
+    ) -> None:
+        self._load = load
+        self._pacer = pacer
+        self._timers = timers
+        self._messages = messages
+        self._datagrams = datagrams
+        self._tracks: dict[int, Track] = {}
+
+    # ---- what is to be sent
+
+    def play(self, leg: Leg, message: Play) -> None:
+        self.end(leg, complete=False)
+        track = self._track_of_sound(leg, message.stem, message.milliseconds)
+        if track is None:
+            self._messages.append(PlayEnded(message.leg, message.generation, message.play, 0, complete=False))
+            return
+        report_at = None if message.report_at is None else message.report_at * BYTES_A_MILLISECOND
+        leg.playing = Playing(
+            play=message.play,
+            stem=message.stem,
+            tone=None,
+            milliseconds=message.milliseconds,
+            total=len(track.octets),
+            repeats=False,
+            report_at=report_at,
+            stop_on_digits=message.stop_on_digits,
+            lap=track,
+            track=track,
+        )
+
+    def play_tone(self, leg: Leg, message: PlayTone) -> None:
+        self.end(leg, complete=False)
+        track = self._track(rendered(message.tone, self._codec(leg)))
+        repeats = PATTERNS[message.tone].repeats
+        limits = [] if message.milliseconds is None else [message.milliseconds * BYTES_A_MILLISECOND]
+        if not repeats:
+            limits.append(len(track.octets))
+        leg.playing = Playing(
+            play=message.play,
+            stem=None,
+            tone=message.tone,
+            milliseconds=message.milliseconds or 0,
+            total=min(limits, default=None),
+            repeats=repeats,
+            report_at=None,
+            stop_on_digits="",
+            lap=track,
+            track=track,
+        )
+
+    def stop(self, leg: Leg, play: PlayId) -> None:
+        if leg.playing is not None and leg.playing.play == play:
+            self.end(leg, complete=False)
+
+    def stop_by_digit(self, leg: Leg, digit: str) -> None:
+        if leg.playing is not None and digit in leg.playing.stop_on_digits:
+            self.end(leg, complete=False, digit=digit)
+
+    def end(self, leg: Leg, *, complete: bool, digit: str | None = None) -> None:
+        """What plays is over; `route` gives the leg something else to send."""
+        playing = leg.playing
+        if playing is None:
+            return
+        self._keep_position(leg)
+        leg.playing = None
+        milliseconds = playing.sent // BYTES_A_MILLISECOND
+        self._messages.append(
+            PlayEnded(MediaLegId(leg.number), leg.generation, playing.play, milliseconds, complete, digit)
+        )
+
+    def codec_changed(self, leg: Leg) -> None:
+        """A new agreement: the same place of the same sound, in the other codec."""
+        playing = leg.playing
+        if playing is None:
+            return
+        self._keep_position(leg)
+        if playing.tone is not None:
+            track: Track | None = self._track(rendered(playing.tone, self._codec(leg)))
+        else:
+            track = self._track_of_sound(leg, playing.stem or "", playing.milliseconds)
+        if track is None:
+            self.end(leg, complete=False)
+            return
+        sent = playing.base + playing.position
+        playing.lap = playing.track = track
+        playing.position = sent % len(track.octets) if playing.repeats else min(sent, len(track.octets))
+        playing.base = sent - playing.position
+
+    # ---- in and out of the banks
+
+    def route(self, leg: Leg, now: Monotonic) -> None:
+        """Put the leg where its state says: into a bank with sound or stillness, or out of all."""
+        paced = leg.line is Line.OPEN and leg.sender is None and not self.is_relayed(leg)
+        remote = leg.remote
+        if leg.bank is not None and (
+            not paced or remote is None or leg.bank.size != remote.packet_milliseconds * BYTES_A_MILLISECOND
+        ):
+            self._leave(leg)
+        if not paced or remote is None:
+            return
+        if leg.bank is None:
+            self._enter(leg, now)
+        else:
+            leg.bank.set_payload_type(leg.number, remote.payload_type)
+        self._arm(leg)
+
+    @staticmethod
+    def is_relayed(leg: Leg) -> bool:
+        """Whether what the leg sends is what its peer says; a sound or tone on the leg itself goes before."""
+        peer = leg.peer
+        return leg.playing is None and peer is not None and peer.remote is not None and hears(peer.remote)
+
+    def tick(self, legs: dict[int, Leg], now: Monotonic) -> Iterator[Bank]:
+        """Each bank that is due, filled: its `views` go out to its `legs` before the next step of the iteration."""
+        for bank in list(self._pacer.due()):
+            bank.fill()
+            yield bank
+            for number in bank.advance():
+                self._reached_limit(legs[number], now)
+
+    def _enter(self, leg: Leg, now: Monotonic) -> None:
+        assert leg.remote is not None
+        bank = leg.bank = self._pacer.choose(leg.remote.packet_milliseconds)
+        leg.bank_ticks = bank.ticks
+        bank.add(
+            leg.number,
+            payload_type=leg.remote.payload_type,
+            sequence=leg.sequence,
+            timestamp=leg.timestamp_at(now),
+            ssrc=leg.ssrc,
+        )
+
+    def _leave(self, leg: Leg) -> None:
+        bank = leg.bank
+        if bank is None:
+            return
+        self._keep_position(leg)
+        leg.sequence, leg.last_timestamp = bank.remove(leg.number)
+        leg.packets_sent += bank.ticks - leg.bank_ticks
+        leg.bank = None
+
+    def _keep_position(self, leg: Leg) -> None:
+        if leg.playing is not None and leg.bank is not None and leg.bank.reads(leg.number, leg.playing.track):
+            leg.playing.position = leg.bank.position(leg.number)
+
+    def _arm(self, leg: Leg) -> None:
+        """Let the leg's row read what plays, up to the next byte at which something happens."""
+        bank, playing = leg.bank, leg.playing
+        assert bank is not None
+        if playing is None:
+            bank.set_silence(leg.number, silence(self._codec(leg), 1))
+            return
+        self._keep_position(leg)
+        if len(playing.track.octets) - playing.position < bank.size:
+            self._begin_tail(playing, bank.size, silence(self._codec(leg), bank.size))
+        limit = len(playing.track.octets) - bank.size + 1
+        for mark in (playing.total, playing.report_at):
+            if mark is not None:
+                limit = min(limit, mark - playing.base)
+        bank.set_track(leg.number, playing.track, playing.position, limit)
+
+    @staticmethod
+    def _begin_tail(playing: Playing, size: int, stillness: bytes) -> None:
+        """The last bytes fill no packet: a track of one packet, filled up with stillness."""
+        tail = numpy.frombuffer(stillness, dtype=numpy.uint8).copy()
+        rest = playing.track.octets[playing.position :]
+        tail[: len(rest)] = rest
+        playing.base += playing.position
+        playing.position = 0
+        playing.track = Track(tail[:size])
+
+    def _reached_limit(self, leg: Leg, now: Monotonic) -> None:
+        playing = leg.playing
+        assert playing is not None
+        self._keep_position(leg)
+        sent = playing.base + playing.position
+        over = playing.total is not None and sent >= playing.total
+        if playing.report_at is not None and (over or sent >= playing.report_at):
+            playing.report_at = None
+            self._messages.append(
+                Played(MediaLegId(leg.number), leg.generation, playing.play, playing.sent // BYTES_A_MILLISECOND)
+            )
+        if over:
+            self.end(leg, complete=True)
+        elif playing.repeats and playing.position >= len(playing.track.octets):
+            playing.base, playing.position, playing.track = sent, 0, playing.lap
+        self.route(leg, now)
+
+    # ---- digits
+
+    def send_digit(self, leg: Leg, digit: str, milliseconds: int, now: Monotonic) -> None:
+        if digit not in EVENTS or leg.remote is None or leg.remote.telephone_event is None:
+            return
+        leg.digits_to_send.append((digit, milliseconds))
+        if leg.sender is None:
+            self._begin_digit(leg, now)
+
+    def _begin_digit(self, leg: Leg, now: Monotonic) -> None:
+        remote = leg.remote
+        if remote is None or remote.telephone_event is None or leg.line is not Line.OPEN:
+            leg.digits_to_send.clear()
+            return
+        self._leave(leg)
+        digit, milliseconds = leg.digits_to_send.pop(0)
+        leg.sender = DigitSender(
+            digit, milliseconds, remote.telephone_event, leg.timestamp_at(now), leg.ssrc, remote.packet_milliseconds
+        )
+        self._timers.set(("send digit", leg.number), now)
+
+    def digit_due(self, leg: Leg, now: Monotonic) -> bool:
+        """The next packet of the digit, or the next digit; True when all are sent and the leg may be routed again."""
+        sender = leg.sender
+        if sender is None or leg.remote is None or leg.line is not Line.OPEN:
+            leg.sender = None
+            leg.digits_to_send.clear()
+            return True
+        if sender.over:
+            leg.sender = None
+            if leg.digits_to_send:
+                self._begin_digit(leg, now)
+                return False
+            return True
+        self._datagrams.append((leg.number, sender.next_packet(leg.take_sequence())))
+        leg.packets_sent += 1
+        leg.last_timestamp = (sender.timestamp + sender.milliseconds * CLOCK_RATE // 1000) & 0xFFFFFFFF
+        pause = _BETWEEN_DIGITS_SECONDS if sender.over else leg.remote.packet_milliseconds / 1000
+        self._timers.set(("send digit", leg.number), Monotonic(now + pause))
+        return False
+
+    # ---- tracks
+
+    def _track_of_sound(self, leg: Leg, stem: str, milliseconds: int) -> Track | None:
+        try:
+            return self._track(self._load(stem, self._codec(leg), milliseconds))
+        except (OSError, ValueError) as error:
+            self._messages.append(LegFailed(MediaLegId(leg.number), leg.generation, f"no sound: {error}"))
+            return None
+
+    def _track(self, octets: Octets) -> Track:
+        """One track an array, for as long as somebody plays it: equal sounds are copied together."""
+        track = self._tracks.get(id(octets))
+        if track is None or track.octets is not octets:
+            if len(self._tracks) >= 256:
+                self._tracks.clear()
+            track = self._tracks[id(octets)] = Track(octets)
+        return track
+
+    @staticmethod
+    def _codec(leg: Leg) -> Codec:
+        return "PCMA" if leg.remote is None else leg.remote.codec

@@ -1,0 +1,159 @@
+"""The RTP sockets of one worker: port pairs, latching by connect, and the kernel's filter for digits. Does I/O.
+
+A connected socket sends faster, and the kernel drops every other source before Python sees it. Where only digits are
+listened to, a socket filter passes nothing else (measured: 0.05 µs a dropped packet beside 4 µs to read it).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import socket
+import struct
+from collections import deque
+from collections.abc import Callable
+
+from foundation.endpoints import Address
+
+# socket(7) and linux/filter.h; Python names none of these.
+_SO_ATTACH_FILTER = 26
+_SO_DETACH_FILTER = 27
+_SO_MEMINFO = 55
+_MEMINFO = struct.Struct("=9I")
+_LOAD_BYTE, _AND, _JUMP_IF_EQUAL, _RETURN = 0x30, 0x54, 0x15, 0x06
+_SECOND_RTP_BYTE = 9  # behind the 8 bytes of the UDP header
+_PAYLOAD_TYPE_MASK = 0x7F
+
+_BIND_TRIES = 64
+_RECEIVE_BUFFER = 1 << 16
+
+Send = Callable[[memoryview], int]
+
+
+class NoPort(Exception):
+    """Every port of the worker's slice is taken."""
+
+
+def attach_filter(sock: socket.socket, payload_type: int | None) -> None:
+    """Let the kernel pass RTP of one payload type only; None lets nothing pass."""
+    passing = [
+        (_LOAD_BYTE, 0, 0, _SECOND_RTP_BYTE),
+        (_AND, 0, 0, _PAYLOAD_TYPE_MASK),
+        (_JUMP_IF_EQUAL, 0, 1, payload_type or 0),
+        (_RETURN, 0, 0, 0xFFFF),
+    ]
+    program = ([] if payload_type is None else passing) + [(_RETURN, 0, 0, 0)]
+    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in program))
+    sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("@HP", len(program), ctypes.addressof(code)))
+
+
+def detach_filter(sock: socket.socket) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
+
+
+def dropped(sock: socket.socket) -> int:
+    """Packets that the kernel kept away from this socket: by the filter, or for want of room."""
+    return int(_MEMINFO.unpack(sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size))[8])
+
+
+class LegSocket:
+    """One leg's port pair. `send` goes to where the leg sends now; the RTCP port is held and nothing read from it."""
+
+    def __init__(self, number: int, host: str, port: int, rtp: socket.socket, rtcp: socket.socket) -> None:
+        self.number = number
+        self.port = port
+        self.rtp = rtp
+        self.connected = False
+        self.filtered = False
+        self.send: Send = _to_nowhere
+        self._host = host
+        self._rtcp = rtcp
+        attach_filter(rtcp, None)
+
+    def send_to(self, address: Address) -> LegSocket:
+        """Send there unconnected and take from anywhere. A connected socket is bound anew, since Python can't
+        dissolve a connection; returns the socket to use from now on."""
+        if self.connected:
+            self.rtp.close()
+            self.rtp = _bound(self._host, self.port)
+            self.connected = False
+            self.filtered = False
+        sendto, target = self.rtp.sendto, (address.host, address.port)
+
+        def send(data: memoryview) -> int:
+            return sendto(data, target)
+
+        self.send = send
+        return self
+
+    def connect(self, address: Address) -> None:
+        self.rtp.connect((address.host, address.port))
+        self.connected = True
+        self.send = self.rtp.send
+
+    def listen_to_digits(self, payload_type: int | None) -> None:
+        attach_filter(self.rtp, payload_type)
+        self.filtered = True
+
+    def listen_to_all(self) -> None:
+        if self.filtered:
+            detach_filter(self.rtp)
+            self.filtered = False
+
+    def dropped(self) -> int:
+        return dropped(self.rtp)
+
+    def close(self) -> None:
+        self.rtp.close()
+        self._rtcp.close()
+
+
+class PortPairs:
+    """Even ports with their odd neighbours. The one that was free the longest comes first, so that late packets of a
+    call that ended seldom reach the next."""
+
+    def __init__(self, host: str, first: int, last: int) -> None:
+        self._host = host
+        self._free = deque(range(first + first % 2, last, 2))
+
+    def open(self, number: int) -> LegSocket:
+        """Raises NoPort."""
+        for _ in range(min(_BIND_TRIES, len(self._free))):
+            port = self._free.popleft()
+            try:
+                rtp = _bound(self._host, port)
+            except OSError:
+                self._free.append(port)
+                continue
+            try:
+                rtcp = _bound(self._host, port + 1)
+            except OSError:
+                rtp.close()
+                self._free.append(port)
+                continue
+            return LegSocket(number, self._host, port, rtp, rtcp)
+        raise NoPort(f"no free port pair on {self._host}; widen [rtp] ports")
+
+    def give_back(self, leg: LegSocket) -> None:
+        leg.close()
+        self._free.append(leg.port)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        # DSCP EF (RFC 4594 §4.1), so that routers put speech first.
+        if family == socket.AF_INET:
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, 0xB8)
+        else:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, 0xB8)
+        sock.bind((host, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _to_nowhere(data: memoryview) -> int:
+    return len(data)

@@ -1,0 +1,282 @@
+"""A media worker: the child process that owns sockets and the packet clock. `python -m ivr.media.worker FD HOST PORTS`.
+
+FD is one end of a socket pair to the daemon; when the other end closes the worker ends, so that no orphan keeps
+talking. The loop sleeps to the absolute time of the next packet, never for a period.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+
+from foundation.clock import Monotonic
+from foundation.endpoints import Address
+from ivr.media.core import MediaCore
+from ivr.media.files import PromptFiles, RecordingThread
+from ivr.media.framing import FramingError, Reader, encode
+from ivr.media.messages import CloseLeg, LegFailed, OpenLeg, ToWorker
+from ivr.media.orders import (
+    FinishRecording,
+    Latch,
+    ListenToAll,
+    ListenToDigits,
+    Order,
+    Release,
+    SendTo,
+    WriteRecording,
+)
+from ivr.media.pacing import Bank
+from ivr.media.sockets import LegSocket, NoPort, PortPairs, Send
+
+_EVENTS_A_TURN = 256
+_LONGEST_DATAGRAM = 2048
+_LONGEST_WAIT = 1.0
+_MOST_UNSENT = 8 << 20
+
+
+class Worker:
+    """The thin shell around `MediaCore`: epoll, sockets, files."""
+
+    def __init__(self, control: socket.socket, ports: PortPairs, clock: Callable[[], float] = time.monotonic) -> None:
+        self._control = control
+        self._ports = ports
+        self._clock = clock
+        self._core = MediaCore(PromptFiles())
+        self._reader = Reader()
+        self._unsent = bytearray()
+        self._alive = True
+        self._legs: dict[int, LegSocket] = {}
+        self._legs_by_fd: dict[int, LegSocket] = {}
+        self._sends: dict[int, Send] = {}
+        self._buffer = memoryview(bytearray(_LONGEST_DATAGRAM))
+        self._epoll = select.epoll()
+        self._woken = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._recordings = RecordingThread(lambda: os.eventfd_write(self._woken, 1))
+        control.setblocking(False)
+        self._epoll.register(control, select.EPOLLIN)
+        self._epoll.register(self._woken, select.EPOLLIN)
+
+    def run(self) -> None:
+        """Until the daemon's end of the socket closes; recordings under way are kept."""
+        while self._alive:
+            self._sleep()
+            self._send_by_the_clock()
+            for fd, events in self._epoll.poll(0, _EVENTS_A_TURN):
+                leg = self._legs_by_fd.get(fd)
+                if leg is not None:
+                    self._receive(leg)
+                elif fd == self._control.fileno():
+                    self._control_ready(events)
+                elif fd == self._woken:
+                    os.eventfd_read(self._woken)
+            self._core.handle_deadline(self._now())
+            self._pass_on()
+        self._end()
+
+    def _now(self) -> Monotonic:
+        return Monotonic(self._clock())
+
+    def _sleep(self) -> None:
+        """select takes microseconds where epoll rounds up to whole milliseconds."""
+        deadline = self._core.next_deadline()
+        wait = _LONGEST_WAIT if deadline is None else min(max(deadline - self._clock(), 0.0), _LONGEST_WAIT)
+        select.select((self._epoll.fileno(),), (), (), wait)
+
+    # ---- packets
+
+    def _send_by_the_clock(self) -> None:
+        for bank in self._core.packets(self._now()):
+            self._send_bank(bank)
+
+    def _send_bank(self, bank: Bank) -> None:
+        """One `send` a packet. A refused one (the other side's port is closed) is that call's matter alone: the
+        iteration goes on behind it."""
+        sends = self._sends
+        packets = iter(zip(bank.legs, bank.views))  # noqa: B905  # views are longer: rows in reserve
+        while True:
+            try:
+                for leg, data in packets:
+                    sends[leg](data)
+                return
+            except OSError:
+                continue
+
+    def _receive(self, leg: LegSocket) -> None:
+        """One datagram; epoll tells of the next."""
+        buffer = self._buffer
+        try:
+            if leg.connected:
+                length, source = leg.rtp.recv_into(buffer), None
+            else:
+                length, sender = leg.rtp.recvfrom_into(buffer)
+                source = Address(sender[0], sender[1])
+            target = self._core.receive(leg.number, buffer, length, source, self._now())
+            if target >= 0:
+                self._sends[target](buffer[:length])
+            else:
+                self._obey()
+        except OSError:
+            # Nothing there after all, or the far port refused an earlier packet.
+            return
+
+    def _drain(self, leg: LegSocket) -> None:
+        """What came before the filter was there."""
+        buffer = self._buffer
+        for _ in range(64):
+            try:
+                length = leg.rtp.recv_into(buffer)
+            except ConnectionRefusedError:
+                continue
+            except OSError:
+                return
+            self._core.receive(leg.number, buffer, length, None, self._now())
+
+    # ---- messages
+
+    def _control_ready(self, events: int) -> None:
+        if events & select.EPOLLOUT:
+            self._write(b"")
+        if not events & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR):
+            return
+        try:
+            data = self._control.recv(1 << 16)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._alive = False
+            return
+        try:
+            for message in self._reader.feed(data):
+                self._handle(message)  # type: ignore[arg-type]  # the daemon sends nothing but ToWorker
+        except FramingError:
+            self._alive = False
+
+    def _handle(self, message: ToWorker) -> None:
+        if isinstance(message, OpenLeg):
+            self._open(message)
+            return
+        if isinstance(message, CloseLeg) and message.leg in self._legs:
+            self._core.unheard(message.leg, self._legs[message.leg].dropped())
+        self._core.handle(message, self._now())
+        self._obey()
+
+    def _open(self, message: OpenLeg) -> None:
+        try:
+            leg = self._ports.open(message.leg)
+        except NoPort as fault:
+            self._write(encode(LegFailed(message.leg, message.generation, str(fault))))
+            return
+        self._legs[leg.number] = leg
+        self._watch(leg)
+        self._core.open(message, leg.port, self._now())
+
+    def _pass_on(self) -> None:
+        """What the core has to say and to send, once a turn."""
+        while self._recordings.finished:
+            path, fault = self._recordings.finished.popleft()
+            self._core.recording_finished(path, fault, self._now())
+        self._obey()
+        for number, data in self._core.outgoing():
+            self._send(number, data)
+        if messages := self._core.events():
+            self._write(b"".join(map(encode, messages)))
+
+    def _send(self, number: int, data: bytes) -> None:
+        send = self._sends.get(number)
+        if send is not None:
+            try:
+                send(memoryview(data))
+            except OSError:
+                return
+
+    def _write(self, data: bytes) -> None:
+        """Never waits: what the daemon does not take now goes later."""
+        self._unsent += data
+        if len(self._unsent) > _MOST_UNSENT:
+            self._alive = False
+            return
+        try:
+            sent = self._control.send(self._unsent)
+            del self._unsent[:sent]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._alive = False
+            return
+        self._epoll.modify(self._control, select.EPOLLIN | (select.EPOLLOUT if self._unsent else 0))
+
+    # ---- orders
+
+    def _obey(self) -> None:
+        for order in self._core.orders():
+            self._carry_out(order)
+
+    def _carry_out(self, order: Order) -> None:
+        if isinstance(order, WriteRecording):
+            self._recordings.write(order.path, order.samples)
+            return
+        if isinstance(order, FinishRecording):
+            self._recordings.finish(order.path)
+            return
+        leg = self._legs[order.leg]
+        if isinstance(order, SendTo):
+            self._unwatch(leg)
+            leg.send_to(order.address)
+            self._watch(leg)
+        elif isinstance(order, Latch):
+            leg.connect(order.address)
+            self._sends[leg.number] = leg.send
+        elif isinstance(order, ListenToDigits):
+            leg.listen_to_digits(order.telephone_event)
+            self._drain(leg)
+        elif isinstance(order, ListenToAll):
+            leg.listen_to_all()
+        elif isinstance(order, Release):
+            self._unwatch(leg)
+            del self._legs[leg.number], self._sends[leg.number]
+            self._ports.give_back(leg)
+
+    def _watch(self, leg: LegSocket) -> None:
+        self._epoll.register(leg.rtp, select.EPOLLIN)
+        self._legs_by_fd[leg.rtp.fileno()] = leg
+        self._sends[leg.number] = leg.send
+
+    def _unwatch(self, leg: LegSocket) -> None:
+        self._epoll.unregister(leg.rtp)
+        del self._legs_by_fd[leg.rtp.fileno()]
+
+    def _end(self) -> None:
+        self._core.end(self._now())
+        self._obey()
+        self._recordings.stop()
+        for leg in self._legs.values():
+            leg.close()
+        self._control.close()
+        self._epoll.close()
+        os.close(self._woken)
+
+
+def main(arguments: list[str]) -> int:
+    """The daemon ends workers by closing the socket; a signal meant for the whole terminal group is its to handle."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    fd, host, ports = arguments
+    first, last = map(int, ports.split("-"))
+    worker = Worker(socket.socket(fileno=int(fd)), PortPairs(host, first, last))
+    # Start-up objects live as long as the process: the collector need not look at them between two packets.
+    gc.freeze()
+    gc.set_threshold(50_000)
+    worker.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

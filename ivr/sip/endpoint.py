@@ -1,0 +1,326 @@
+"""The user agent: everything that this gateway says and hears in SIP, as one datagram endpoint. No I/O.
+
+Strangers get silence. What a peer does wrong gets the reply that RFC 3261 asks for; nothing that arrives can raise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from foundation.clock import Monotonic
+from foundation.endpoints import Address, Datagram
+from ivr.call import LegId, SavedDialog
+from ivr.sip.callee import ALLOW, Callee
+from ivr.sip.caller import Caller, calling_dialog
+from ivr.sip.core import ALLOWED, Core, Random, response_to
+from ivr.sip.events import InviteRequest, Peer, Pinged, Reason, SipEvent
+from ivr.sip.indialog import InDialog
+from ivr.sip.legs import EXPIRED, Legs
+from ivr.sip.message import Fields, MessageFault, Request, Response, parse
+from ivr.sip.session import Event, Session
+from ivr.sip.sources import Source, Sources
+from ivr.sip.timers import Timer, Times
+from ivr.sip.transactions import Full, Transaction, answer_address
+from ivr.sip.values import Via, uri
+
+# Methods that exist and that we do not serve get 405, all else 501 (RFC 3261 §8.2.1, §21.5.2).
+_KNOWN = frozenset({"REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER", "PRACK"})
+
+
+class UserAgent:
+    """A `DatagramEndpoint[SipEvent]`.
+
+    `contacts`: the address that others reach us at, by transport (`udp`, `tcp`, `tls`). `sources`: who may speak.
+    `is_ours(uri)`: whether a called URI is one of our numbers. Commands on a leg that is over do nothing.
+    """
+
+    def __init__(
+        self,
+        contacts: Mapping[str, Address],
+        sources: Sources,
+        is_ours: Callable[[str], bool],
+        random: Random,
+        times: Times | None = None,
+    ) -> None:
+        self._core = Core(contacts, sources, random, times or Times())
+        self._legs = Legs(self._core)
+        self._caller = Caller(self._core, self._legs)
+        self._callee = Callee(self._core, self._legs, is_ours)
+        self._in_dialog = InDialog(self._core, self._legs)
+        self._pings: dict[str, Transaction] = {}
+
+    # ---- the endpoint contract
+
+    def receive(self, data: bytes, source: Address, now: Monotonic, transport: str = "udp") -> None:
+        peer = self._core.sources.of(source.host)
+        if peer is None:
+            self._core.strangers += 1
+            return
+        if len(data) < 8:  # keep-alive (RFC 5626 §4.4.1, RFC 5626 §3.5.1)
+            return
+        try:
+            message = parse(data)
+        except MessageFault as fault:
+            self._core.faults += 1
+            if fault.reply is not None and fault.request is not None:
+                self._reply_stateless(fault.request, fault.reply, source, transport)
+            return
+        if isinstance(message, Response):
+            self._response(message, now)
+        else:
+            _mark_received(message, source)
+            self._request(message, peer, source, transport, now)
+
+    def next_deadline(self) -> Monotonic | None:
+        return self._core.deadlines.next()
+
+    def handle_deadline(self, now: Monotonic) -> None:
+        for scope, who, timer in self._core.deadlines.due(now):
+            if scope == "transaction":
+                assert isinstance(who, int)
+                self._core.transactions.deadline(who, Timer(timer), now)
+            elif scope == "leg":
+                session = self._core.sessions.get(str(who))
+                if session is not None:
+                    self._leg_deadline(session, timer, now)
+            else:
+                self._ping_ended(str(who), None, now, 0.0)
+
+    def outgoing(self) -> list[Datagram]:
+        sent = self._core.outbox[:]
+        self._core.outbox.clear()
+        return sent
+
+    def events(self) -> list[SipEvent]:
+        told = self._core.told[:]
+        self._core.told.clear()
+        return told
+
+    def broken(self, destination: Address, transport: str, now: Monotonic) -> None:
+        """The shell could not send there: transactions towards it end at once (RFC 3261 §18.4)."""
+        self._core.transactions.broken(destination, transport, now)
+
+    @property
+    def strangers(self) -> int:
+        """Datagrams from elsewhere, met with silence."""
+        return self._core.strangers
+
+    @property
+    def faults(self) -> int:
+        """Datagrams of our peers that were no SIP."""
+        return self._core.faults
+
+    # ---- calls that we place
+
+    @staticmethod
+    def calling_dialog(leg: LegId, request: InviteRequest) -> SavedDialog:
+        """What is to be saved before `invite` with the same arguments: branch and all."""
+        return calling_dialog(leg, request)
+
+    def invite(self, leg: LegId, request: InviteRequest, now: Monotonic) -> None:
+        self._caller.invite(leg, request, now)
+
+    def hang_up(self, leg: LegId, now: Monotonic, reasons: tuple[Reason, ...] = ()) -> None:
+        """CANCEL, BYE or a refusal, whichever is right now or as soon as it is."""
+        session = self._core.sessions.get(leg)
+        if session is not None:
+            self._legs.hang_up(session, now, reasons)
+
+    def end_orphan(self, dialog: SavedDialog, now: Monotonic) -> None:
+        """End what an earlier process left behind; told as `OrphanEnded` within 2 s."""
+        known = self._core.sources.named(dialog.peer)
+        self._caller.end_orphan(dialog, None if known is None else known.credentials, now)
+
+    # ---- calls that come to us
+
+    def ring(self, leg: LegId, now: Monotonic) -> None:
+        session = self._core.sessions.get(leg)
+        if session is not None:
+            self._callee.ring(session, now)
+
+    def answer(self, leg: LegId, sdp: bytes, now: Monotonic) -> None:
+        session = self._core.sessions.get(leg)
+        if session is not None:
+            self._callee.answer(session, sdp, now)
+
+    def reject(
+        self, leg: LegId, status: int, now: Monotonic, reason: str | None = None, retry_after: int | None = None
+    ) -> None:
+        session = self._core.sessions.get(leg)
+        if session is not None:
+            self._callee.reject(session, status, now, reason, retry_after)
+
+    # ---- calls that are up
+
+    def answer_reoffer(self, leg: LegId, sdp: bytes | None, now: Monotonic) -> None:
+        session = self._core.sessions.get(leg)
+        if session is not None:
+            self._in_dialog.answer_reoffer(session, sdp, now)
+
+    def reoffer(self, leg: LegId, sdp: bytes, now: Monotonic) -> None:
+        session = self._core.sessions.get(leg)
+        if session is not None:
+            self._in_dialog.reoffer(session, sdp, now)
+
+    # ---- trunks
+
+    def ping(self, peer: Peer, now: Monotonic) -> None:
+        """OPTIONS to a peer; told as `Pinged`, with status None after its `silence_seconds`."""
+        if peer.name in self._pings:
+            return
+        target = f"sip:{peer.destination}"
+        tag, call_id = self._core.token(), self._core.token()
+
+        def make(credentials: Fields) -> Request:
+            fields = [
+                ("Via", self._core.via(peer.transport)),
+                ("Max-Forwards", "70"),
+                ("From", f"<sip:gateway@{self._core.own_address(peer.transport)}>;tag={tag}"),
+                ("To", f"<{target}>"),
+                ("Call-ID", call_id),
+                ("CSeq", f"{2 if credentials else 1} OPTIONS"),
+                ("Contact", self._core.contact(peer.transport)),
+                ("Accept", "application/sdp"),
+            ]
+            return Request("OPTIONS", target, [*fields, *credentials])
+
+        def heard(response: Response | None, at: Monotonic) -> None:
+            self._ping_ended(peer.name, response, at, at - now)
+
+        self._pings[peer.name] = self._core.ask(make, peer, peer.destination, peer.transport, heard, now)
+        self._core.deadlines.set(("peer", peer.name, "ping"), Monotonic(now + peer.silence_seconds))
+
+    def _ping_ended(self, name: str, response: Response | None, now: Monotonic, seconds: float) -> None:
+        transaction = self._pings.pop(name, None)
+        if transaction is None:
+            return
+        self._core.deadlines.cancel(("peer", name, "ping"))
+        if response is None:
+            self._core.transactions.drop(transaction)
+        self._core.told.append(Pinged(name, None if response is None else response.status, seconds))
+
+    # ---- what arrives
+
+    def _response(self, response: Response, now: Monotonic) -> None:
+        if self._core.transactions.receive_response(response, now):
+            return
+        essentials = response.essentials
+        if essentials.cseq.method != "INVITE" or not 200 <= response.status < 300:
+            return
+        # A 2xx after Timer M (RFC 3261 §13.2.2.4): the leg itself knows what to do.
+        session = self._core.dialogs.get((essentials.call_id, essentials.sender.tag or ""))
+        if session is not None and session.invite.essentials.cseq.number == essentials.cseq.number:
+            self._caller.heard(session, response, now)
+
+    def _request(self, request: Request, peer: Source, source: Address, transport: str, now: Monotonic) -> None:
+        if request.method == "ACK":
+            self._ack(request, peer, source, now)
+            return
+        try:
+            transaction = self._core.transactions.receive_request(request, source, transport, now)
+        except Full:
+            self._reply_stateless(request, 503, source, transport)
+            return
+        if transaction is None:
+            return
+        if request.method == "CANCEL":
+            self._cancel(transaction, source, now)
+        elif request.essentials.recipient.tag is not None:
+            self._within(transaction, peer, source, now)
+        elif request.method == "INVITE" and _serves(request.uri):
+            self._callee.receive(transaction, peer, source, transport, now)
+        else:
+            self._outside(transaction, now)
+
+    def _session_of(self, request: Request, peer: Source, source: Address) -> Session | None:
+        """The leg that a request belongs to, where it comes from the peer that the leg is with."""
+        essentials = request.essentials
+        session = self._core.dialogs.get((essentials.call_id, essentials.recipient.tag or ""))
+        if session is None or session.dialog is None or session.dialog.remote_tag != (essentials.sender.tag or ""):
+            return None
+        same = source.host == session.destination.host or peer is self._core.sources.named(session.peer.name)
+        return session if same else None
+
+    def _ack(self, request: Request, peer: Source, source: Address, now: Monotonic) -> None:
+        if self._core.transactions.receive_ack(request, source, now):
+            return
+        session = self._session_of(request, peer, source)
+        if session is not None:
+            self._in_dialog.acknowledged(session, request, now)
+
+    def _cancel(self, transaction: Transaction, source: Address, now: Monotonic) -> None:
+        invite = self._core.transactions.invite_of(transaction.request, source)
+        if invite is None:
+            self._core.reply(transaction, 481, now, tag=self._core.token())
+            return
+        essentials = invite.request.essentials
+        owners = self._core.calls.get(essentials.call_id, ())
+        session = next((one for one in owners if one.transaction is invite or one.reoffered is invite), None)
+        self._core.reply(transaction, 200, now, tag=session.local_tag if session else self._core.token())
+        if session is None:
+            return
+        if session.reoffered is invite:
+            session.reoffered = None
+            self._core.reply(invite, 487, now)
+        else:
+            self._legs.step(session, Event.CANCEL, now, transaction.request)
+
+    def _within(self, transaction: Transaction, peer: Source, source: Address, now: Monotonic) -> None:
+        session = self._session_of(transaction.request, peer, source)
+        method = transaction.request.method
+        if session is None:
+            self._core.reply(transaction, 481, now)
+        elif method not in ALLOWED:
+            self._refuse_method(transaction, now)
+        else:
+            self._in_dialog.receive(session, transaction, now)
+
+    def _outside(self, transaction: Transaction, now: Monotonic) -> None:
+        request, tag = transaction.request, self._core.token()
+        if request.method == "OPTIONS":
+            fields = [ALLOW, ("Accept", "application/sdp"), ("Supported", "")]
+            self._core.reply(transaction, 200, now, tag=tag, fields=fields)
+        elif request.method == "INVITE":
+            self._core.reply(transaction, 416, now, tag=tag)
+        elif request.method in ("BYE", "INFO", "UPDATE", "PRACK"):
+            self._core.reply(transaction, 481, now, tag=tag)
+        else:
+            self._refuse_method(transaction, now)
+
+    def _refuse_method(self, transaction: Transaction, now: Monotonic) -> None:
+        status = 405 if transaction.request.method in _KNOWN else 501
+        self._core.reply(transaction, status, now, tag=self._core.token(), fields=[ALLOW])
+
+    def _reply_stateless(self, request: Request, status: int, source: Address, transport: str) -> None:
+        _mark_received(request, source)
+        response = response_to(request, status, self._core.token())
+        self._core.outbox.append(Datagram(bytes(response), answer_address(request, source), transport))
+
+    def _leg_deadline(self, session: Session, timer: str, now: Monotonic) -> None:
+        if timer in EXPIRED:
+            self._legs.step(session, EXPIRED[timer], now)
+        elif timer == "resend":
+            self._legs.resend_ok(session, now)
+        elif timer == "reoffer":
+            self._in_dialog.retry_reoffer(session, now)
+        elif timer == "orphan":
+            self._legs.report_noted(session)
+
+
+def _serves(request_uri: str) -> bool:
+    parts = uri(request_uri)
+    return parts is not None or request_uri.lower().startswith(("sip:", "sips:", "tel:"))
+
+
+def _mark_received(request: Request, source: Address) -> None:
+    """Write into the topmost Via where the request really came from (RFC 3261 §18.2.1, RFC 3581 §4)."""
+    via = request.essentials.via
+    if "rport" not in via.parameters and via.host == source.host:
+        return
+    marked = dict(via.parameters)
+    marked["received"] = source.host
+    if "rport" in marked:
+        marked["rport"] = str(source.port)
+    hops = [str(Via(via.transport, via.host, via.port, marked)), *request.values("Via")[1:]]
+    rest = [(name, value) for name, value in request.fields if name.lower() != "via"]
+    request.replace_fields([*(("Via", hop) for hop in hops), *rest])

@@ -1,0 +1,91 @@
+"""A trunk's health as a table: pings missed and answered, registration, 503. No I/O.
+
+One missed OPTIONS takes nothing down; one answered brings it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from foundation.clock import Monotonic, Saved
+
+MISSES_BEFORE_DOWN = 3
+LONGEST_RETRY_AFTER = 600.0
+
+
+class State(StrEnum):
+    UP = "up"
+    SUSPECT = "suspect"
+    DOWN = "down"
+
+
+class Event(StrEnum):
+    ANSWERED = "answered"
+    MISSED = "missed"
+    MISSED_TOO_OFTEN = "missed too often"
+
+
+TABLE: Mapping[tuple[State, Event], State] = {
+    (State.UP, Event.ANSWERED): State.UP,
+    (State.UP, Event.MISSED): State.SUSPECT,
+    (State.SUSPECT, Event.ANSWERED): State.UP,
+    (State.SUSPECT, Event.MISSED): State.SUSPECT,
+    (State.SUSPECT, Event.MISSED_TOO_OFTEN): State.DOWN,
+    (State.DOWN, Event.ANSWERED): State.UP,
+    (State.DOWN, Event.MISSED): State.DOWN,
+    (State.DOWN, Event.MISSED_TOO_OFTEN): State.DOWN,
+}
+
+
+@dataclass(slots=True)
+class Health:
+    """`must_register`: without a registration the trunk takes no calls. `refusing_until`: its Retry-After runs."""
+
+    must_register: bool = False
+    state: State = State.UP
+    misses: int = 0
+    refusing_until: Monotonic | None = None
+    registered_until: Monotonic | None = None
+    registered_until_saved: Saved | None = None
+    last_error: str | None = None
+    last_error_at: Saved | None = None
+    round_trip: float | None = field(default=None)
+
+    def answered(self, seconds: float) -> None:
+        """A ping was answered after so many seconds, with whatever status but a 5xx."""
+        self.state, self.misses, self.round_trip = TABLE[self.state, Event.ANSWERED], 0, seconds
+
+    def missed(self, why: str, at: Saved) -> None:
+        self.misses += 1
+        event = Event.MISSED_TOO_OFTEN if self.misses >= MISSES_BEFORE_DOWN else Event.MISSED
+        self.state = TABLE[self.state, event]
+        self.fault(why, at)
+
+    def fault(self, why: str, at: Saved) -> None:
+        """Something went wrong that is only to be shown."""
+        self.last_error, self.last_error_at = why, at
+
+    def refuse(self, seconds: float, now: Monotonic) -> None:
+        """A 503 with Retry-After (RFC 3261 §21.5.4): no call before that; at most ten minutes are believed."""
+        until = Monotonic(now + min(seconds, LONGEST_RETRY_AFTER))
+        self.refusing_until = until if self.refusing_until is None else max(self.refusing_until, until)
+
+    def registered(self, expires: float | None, now: Monotonic, saved_until: Saved | None) -> None:
+        """`expires` in seconds from now, None: not registered."""
+        self.registered_until = None if expires is None else Monotonic(now + expires)
+        self.registered_until_saved = None if expires is None else saved_until
+
+    def usable(self, now: Monotonic) -> bool:
+        return self.word(now) == "up"
+
+    def word(self, now: Monotonic) -> str:
+        """For `TrunkStatus.state`."""
+        if self.state is State.DOWN:
+            return "down"
+        if self.must_register and (self.registered_until is None or self.registered_until <= now):
+            return "unregistered"
+        if self.refusing_until is not None and now < self.refusing_until:
+            return "refusing"
+        return "up"

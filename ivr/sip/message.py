@@ -1,0 +1,267 @@
+"""SIP messages: parsing with limits, building, and the faults that a peer can make. No I/O.
+
+`parse` takes one whole message (a datagram, or what the stream framing cut out). What a peer did wrong is raised as
+`MessageFault` with a hint for the reply; nothing else is raised on input.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ivr.sip.values import TOKEN, CSeq, NameAddress, ValueFault, Via, split
+
+LARGEST_MESSAGE = 65_535
+LARGEST_HEAD = 16_384
+MOST_FIELDS = 256
+
+_COMPACT = {
+    "a": "Accept-Contact",
+    "b": "Referred-By",
+    "c": "Content-Type",
+    "d": "Request-Disposition",
+    "e": "Content-Encoding",
+    "f": "From",
+    "i": "Call-ID",
+    "j": "Reject-Contact",
+    "k": "Supported",
+    "l": "Content-Length",
+    "m": "Contact",
+    "o": "Event",
+    "r": "Refer-To",
+    "s": "Subject",
+    "t": "To",
+    "u": "Allow-Events",
+    "v": "Via",
+    "x": "Session-Expires",
+    "y": "Identity",
+}
+_ONCE = ("call-id", "cseq", "from", "to")
+_AT_MOST_ONCE = ("max-forwards", "content-length", "content-type")
+_FOLD = re.compile(r"\r\n[ \t]+")
+_REQUEST_LINE = re.compile(rf"({TOKEN}) (\S+) SIP/2\.0", re.IGNORECASE)
+_LOOSE_REQUEST_LINE = re.compile(rf"\s*({TOKEN})\s+(.*?)\s+SIP/([0-9]+\.[0-9]+)\s*", re.IGNORECASE | re.DOTALL)
+_STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE | re.DOTALL)
+_FIELD_NAME = re.compile(TOKEN)
+
+Fields = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Essentials:
+    """The five that every message carries (RFC 3261 §8.1.1)."""
+
+    via: Via
+    sender: NameAddress
+    recipient: NameAddress
+    call_id: str
+    cseq: CSeq
+
+
+class Message:
+    """Start line, fields in order, body. Content-Length is no field: it is checked when read and computed when written."""
+
+    __slots__ = ("_essentials", "_index", "body", "fields")
+
+    def __init__(self, fields: Fields, body: bytes = b"") -> None:
+        self.fields = tuple(fields)
+        self.body = body
+        self._index: dict[str, list[str]] | None = None
+        self._essentials: Essentials | None = None
+
+    def replace_fields(self, fields: Fields) -> None:
+        self.fields = tuple(fields)
+        self._index = None
+        self._essentials = None
+
+    def all(self, name: str) -> list[str]:
+        """Each line of this field, in order."""
+        if self._index is None:
+            self._index = {}
+            for key, value in self.fields:
+                self._index.setdefault(key.lower(), []).append(value)
+        return self._index.get(name.lower(), [])
+
+    def first(self, name: str) -> str | None:
+        lines = self.all(name)
+        return lines[0] if lines else None
+
+    def values(self, name: str) -> list[str]:
+        """Each value of a list field, whether on lines of their own or parted by commas. Raises ValueFault."""
+        return [value for line in self.all(name) for value in split(line, ",")]
+
+    def tokens(self, name: str) -> frozenset[str]:
+        """Option tags and the like, in lower case; an unreadable field has none."""
+        try:
+            return frozenset(value.lower() for value in self.values(name))
+        except ValueFault:
+            return frozenset()
+
+    @property
+    def essentials(self) -> Essentials:
+        """Raises ValueFault or IndexError on a message that did not come from `parse`."""
+        if self._essentials is None:
+            self._essentials = Essentials(
+                via=Via.parse(self.values("Via")[0]),
+                sender=NameAddress.parse(self.all("From")[0]),
+                recipient=NameAddress.parse(self.all("To")[0]),
+                call_id=self.all("Call-ID")[0],
+                cseq=CSeq.parse(self.all("CSeq")[0]),
+            )
+        return self._essentials
+
+    def _bytes(self, start_line: str) -> bytes:
+        lines = [start_line, *(f"{name}: {value}" for name, value in self.fields)]
+        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
+        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
+
+
+class Request(Message):
+    """`uri` is the Request-URI as written."""
+
+    __slots__ = ("method", "uri")
+
+    def __init__(self, method: str, uri: str, fields: Fields, body: bytes = b"") -> None:
+        super().__init__(fields, body)
+        self.method = method
+        self.uri = uri
+
+    def __bytes__(self) -> bytes:
+        return self._bytes(f"{self.method} {self.uri} SIP/2.0")
+
+
+class Response(Message):
+    __slots__ = ("phrase", "status")
+
+    def __init__(self, status: int, phrase: str, fields: Fields, body: bytes = b"") -> None:
+        super().__init__(fields, body)
+        self.status = status
+        self.phrase = phrase
+
+    def __bytes__(self) -> bytes:
+        return self._bytes(f"SIP/2.0 {self.status} {self.phrase}")
+
+
+class MessageFault(ValueError):
+    """What a peer sent is no SIP message that can be served. `reply` is the status it deserves, None silence;
+    `request` is what could be read of it, enough to build that reply."""
+
+    def __init__(self, text: str, reply: int | None = None, request: Request | None = None) -> None:
+        super().__init__(text)
+        self.reply = reply
+        self.request = request
+
+
+def parse(data: bytes, *, stream: bool = False) -> Request | Response:
+    """One message. In a datagram the body may be longer than Content-Length (the rest is dropped, RFC 3261 §18.3) but
+    not shorter; on a `stream` the length must be there. Raises MessageFault only."""
+    if len(data) > LARGEST_MESSAGE:
+        raise MessageFault("longer than 65,535 bytes")
+    head, separator, body = data.partition(b"\r\n\r\n")
+    if not separator:
+        raise MessageFault("the header does not end with an empty line")
+    if len(head) > LARGEST_HEAD:
+        raise MessageFault(f"a header of more than {LARGEST_HEAD} bytes")
+    text = head.lstrip(b"\r\n").decode("utf-8", "surrogateescape")
+    start_line, *lines = _FOLD.sub(" ", text).split("\r\n")
+    fields, fault = _fields(lines)
+    status_line = _STATUS_LINE.fullmatch(start_line)
+    if status_line is not None:
+        if fault is not None:
+            raise MessageFault(fault)
+        return _response(Response(int(status_line[1]), (status_line[2] or "").strip(), fields, body), stream)
+    return _request(start_line, fields, body, fault, stream)
+
+
+def _fields(lines: Iterable[str]) -> tuple[list[tuple[str, str]], str | None]:
+    """The fields that can be read, and the first fault in words."""
+    fields: list[tuple[str, str]] = []
+    fault = None
+    for line in lines:
+        name, colon, value = line.partition(":")
+        name = name.rstrip(" \t")
+        if not colon or _FIELD_NAME.fullmatch(name) is None or "\r" in value or "\n" in value:
+            fault = fault or "a header line is not name: value"
+            continue
+        if len(fields) == MOST_FIELDS:
+            return fields, f"more than {MOST_FIELDS} header lines"
+        fields.append((_COMPACT.get(name.lower(), name) if len(name) == 1 else name, value.strip()))
+    return fields, fault
+
+
+def _response(response: Response, stream: bool) -> Response:
+    fault = _shared_fault(response)
+    if fault is None:
+        fault = _cut_body(response, stream)
+    if fault is not None:
+        raise MessageFault(fault)
+    return response
+
+
+def _request(start_line: str, fields: Fields, body: bytes, fault: str | None, stream: bool) -> Request:
+    matched = _REQUEST_LINE.fullmatch(start_line)
+    if matched is None:
+        loose = _LOOSE_REQUEST_LINE.fullmatch(start_line)
+        if loose is None:
+            raise MessageFault("neither a request nor a response")
+        partial = Request(loose[1], loose[2], fields)
+        reply = 400 if loose[3] == "2.0" else 505
+        raise _fault("the request line is not METHOD URI SIP/2.0", reply, partial)
+    request = Request(matched[1], matched[2], fields, body)
+    fault = fault or _shared_fault(request) or _request_fault(request) or _cut_body(request, stream)
+    if fault is not None:
+        raise _fault(fault, 400, request)
+    return request
+
+
+def _fault(text: str, reply: int, partial: Request) -> MessageFault:
+    """With the reply only where the sender can be told: its five headers can be read, and it is no ACK."""
+    try:
+        partial.essentials  # noqa: B018 - read for what it raises
+    except (ValueFault, IndexError):
+        return MessageFault(text)
+    return MessageFault(text) if partial.method == "ACK" else MessageFault(text, reply, partial)
+
+
+def _shared_fault(message: Message) -> str | None:
+    for name in _ONCE:
+        if len(message.all(name)) != 1:
+            return f"{name} is not there exactly once"
+    for name in _AT_MOST_ONCE:
+        if len(message.all(name)) > 1:
+            return f"{name} is there more than once"
+    if not message.all("Via"):
+        return "there is no Via"
+    try:
+        essentials = message.essentials
+        for via in message.values("Via")[1:]:
+            Via.parse(via)
+    except (ValueFault, IndexError) as error:
+        return str(error) or "a Via is empty"
+    return None if essentials.call_id else "Call-ID is empty"
+
+
+def _request_fault(request: Request) -> str | None:
+    if request.essentials.cseq.method != request.method:
+        return "CSeq names another method than the request line"
+    hops = request.first("Max-Forwards")
+    if hops is not None and (not re.fullmatch(r"[0-9]{1,10}", hops) or int(hops) > 255):
+        return "Max-Forwards is not a number from 0 to 255"
+    if request.uri.startswith("<") or re.match(r"sips?:[^?]*\?", request.uri, re.IGNORECASE):
+        return "the Request-URI has brackets or headers"
+    return None
+
+
+def _cut_body(message: Message, stream: bool) -> str | None:
+    """Bring the body to its stated length and drop Content-Length from the fields; the fault in words."""
+    stated = message.first("Content-Length")
+    message.fields = tuple((name, value) for name, value in message.fields if name.lower() != "content-length")
+    if stated is None:
+        return "there is no Content-Length" if stream else None
+    if not re.fullmatch(r"[0-9]{1,9}", stated):
+        return "Content-Length is not a number"
+    if int(stated) > len(message.body):
+        return "the body is shorter than Content-Length"
+    message.body = message.body[: int(stated)]
+    return None

@@ -1,0 +1,234 @@
+"""Session descriptions: offer and answer (RFC 8866, RFC 3264) for PCMA, PCMU, G722 and telephone-event. No I/O.
+
+Theirs is read for what we need of it and for nothing else; whatever it holds, only `SdpFault` is raised.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from foundation.endpoints import Address
+from foundation.sound import Codec
+from ivr.media.messages import Direction, Remote
+
+LARGEST = 16_384
+OUR_TELEPHONE_EVENT = 101
+
+_STATIC: dict[int, Codec] = {0: "PCMU", 8: "PCMA", 9: "G722"}
+_PAYLOAD: dict[Codec, int] = {"PCMU": 0, "PCMA": 8, "G722": 9}
+_MIRROR: dict[str, Direction] = {
+    "sendrecv": "sendrecv",
+    "sendonly": "recvonly",
+    "recvonly": "sendonly",
+    "inactive": "inactive",
+}
+_MEDIA = re.compile(r"([a-z]+) ([0-9]{1,5})(?:/[0-9]+)? (\S+) (.+)", re.IGNORECASE)
+_RTPMAP = re.compile(r"([0-9]{1,3}) ([A-Za-z0-9\-]+)/([0-9]{1,6})(?:/([0-9]+))?\s*")
+_PTIME = re.compile(r"([0-9]{1,3})(?:\.[0-9]+)?")
+
+
+class SdpFault(ValueError):
+    """No agreement can come of this description; the call or the offer is refused with 488."""
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """Our side. `session` names the description for its whole life, `version` grows with each change (RFC 8866 §5.2)."""
+
+    address: Address
+    session: int
+    version: int = 1
+    direction: Direction = "sendrecv"
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    payload_type: int
+    codec: Codec
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """The first audio stream of a description that we could use. `line` is its place among the `m=` lines, `medias`
+    are all of them. `direction` as they see it; `telephone_event` their payload type."""
+
+    address: Address
+    formats: tuple[Format, ...]
+    telephone_event: int | None
+    packet_milliseconds: int
+    direction: Direction
+    line: int
+    medias: tuple[str, ...]
+
+
+def offer(local: Local, codecs: Sequence[Codec]) -> bytes:
+    """Our offer, codecs in the order in which we like them."""
+    payloads = [_PAYLOAD[codec] for codec in codecs]
+    lines = [*_head(local), f"m=audio {local.address.port} RTP/AVP {_listed([*payloads, OUR_TELEPHONE_EVENT])}"]
+    lines += [f"a=rtpmap:{_PAYLOAD[codec]} {codec}/8000" for codec in codecs]
+    return _joined([*lines, *_event_lines(OUR_TELEPHONE_EVENT), "a=ptime:20", f"a={local.direction}"])
+
+
+def answer(their_offer: bytes, local: Local, codecs: Sequence[Codec]) -> tuple[bytes, Remote]:
+    """Our answer to their offer, and what was agreed. The codec is the first of theirs that we speak."""
+    audio = parse(their_offer)
+    chosen = _choose(audio, codecs)
+    direction = _meet(audio.direction, local.direction)
+    lines = _head(local)
+    for line, media in enumerate(audio.medias):
+        kind, _, transport, formats = _media_parts(media)
+        if line != audio.line:
+            lines.append(f"m={kind} 0 {transport} {formats}")
+            continue
+        payloads = [chosen.payload_type] + ([] if audio.telephone_event is None else [audio.telephone_event])
+        lines.append(f"m=audio {local.address.port} {transport} {_listed(payloads)}")
+        lines.append(f"a=rtpmap:{chosen.payload_type} {chosen.codec}/8000")
+        lines += [] if audio.telephone_event is None else _event_lines(audio.telephone_event)
+        lines += [f"a=ptime:{audio.packet_milliseconds}", f"a={direction}"]
+    return _joined(lines), replace(_remote(audio, chosen), direction=direction)
+
+
+def agreed(their_answer: bytes, codecs: Sequence[Codec], ours: Direction = "sendrecv") -> Remote:
+    """What their answer to our offer of these codecs agrees to."""
+    audio = parse(their_answer)
+    return replace(_remote(audio, _choose(audio, codecs)), direction=_meet(audio.direction, ours))
+
+
+def parse(data: bytes) -> Audio:
+    """The first audio stream over plain RTP. Raises SdpFault."""
+    if len(data) > LARGEST:
+        raise SdpFault("a session description of more than 16 KiB")
+    lines = data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if not lines[0].startswith("v=0"):
+        raise SdpFault("it does not begin with v=0")
+    blocks: list[list[str]] = [[]]
+    for line in lines:
+        if line.startswith("m="):
+            blocks.append([])
+        blocks[-1].append(line.rstrip())
+    medias = tuple(block[0][2:] for block in blocks[1:])
+    if len(medias) > 32:
+        raise SdpFault("more than 32 streams")
+    for number, block in enumerate(blocks[1:]):
+        kind, port, transport, formats = _media_parts(block[0][2:])
+        if kind.lower() == "audio" and port and transport.upper() in ("RTP/AVP", "RTP/AVPF"):
+            return _audio(blocks[0], block, port, formats, number, medias)
+    raise SdpFault("no audio over plain RTP is offered")
+
+
+def _media_parts(media: str) -> tuple[str, int, str, str]:
+    matched = _MEDIA.fullmatch(media.strip())
+    if matched is None or int(matched[2]) > 65535:
+        raise SdpFault("an m= line is not media port transport formats")
+    return matched[1], int(matched[2]), matched[3], matched[4]
+
+
+def _audio(session: list[str], block: list[str], port: int, formats: str, line: int, medias: tuple[str, ...]) -> Audio:
+    names: dict[int, tuple[str, int]] = {}
+    for mapped in _attributes(block, "rtpmap"):
+        matched = _RTPMAP.fullmatch(mapped)
+        if matched is not None and matched[4] in (None, "1"):
+            names[int(matched[1])] = (matched[2].upper(), int(matched[3]))
+    known: list[Format] = []
+    telephone_event = None
+    for spelled in formats.split():
+        if not (spelled.isascii() and spelled.isdigit() and int(spelled) < 128):
+            continue
+        payload_type = int(spelled)
+        name, rate = names.get(payload_type, (_STATIC.get(payload_type, ""), 8000))
+        if name == "TELEPHONE-EVENT" and rate == 8000 and telephone_event is None:
+            telephone_event = payload_type
+        for codec in _PAYLOAD:
+            if name == codec and rate == 8000:
+                known.append(Format(payload_type, codec))
+    host, held = _host(session, block)
+    direction: Direction = "inactive" if held else _direction(session, block)
+    return Audio(Address(host, port), tuple(known), telephone_event, _ptime(block), direction, line, medias)
+
+
+def _attributes(block: list[str], name: str) -> list[str]:
+    start = f"a={name}:"
+    return [line[len(start) :] for line in block if line.startswith(start)]
+
+
+def _host(session: list[str], block: list[str]) -> tuple[str, bool]:
+    """Their address and whether it is the old way to hold, 0.0.0.0 (RFC 3264 §8.4)."""
+    for lines in (block, session):
+        for line in lines:
+            parts = line[2:].split() if line.startswith("c=") else []
+            if len(parts) == 3 and parts[:2] in (["IN", "IP4"], ["IN", "IP6"]):
+                try:
+                    address = ipaddress.ip_address(parts[2].split("/")[0])
+                except ValueError as error:
+                    raise SdpFault("c= is no literal address") from error
+                if address.is_multicast:
+                    raise SdpFault("c= is a group, not one address")
+                return str(address), address.is_unspecified
+    raise SdpFault("there is no c= line")
+
+
+def _direction(session: list[str], block: list[str]) -> Direction:
+    for lines in (block, session):
+        for line in lines:
+            if line.startswith("a=") and line[2:] in _MIRROR:
+                return _MIRROR[_MIRROR[line[2:]]]
+    return "sendrecv"
+
+
+def _ptime(block: list[str]) -> int:
+    """Their ptime, brought to whole tens from 10 to 60 ms and under their maxptime; 20 where none is named."""
+    wanted = 20
+    for name in ("ptime", "maxptime"):
+        for spelled in _attributes(block, name)[:1]:
+            matched = _PTIME.fullmatch(spelled.strip())
+            if matched is not None and int(matched[1]) > 0:
+                wanted = int(matched[1]) if name == "ptime" else min(wanted, int(matched[1]))
+    return min(max(wanted // 10 * 10, 10), 60)
+
+
+def _choose(audio: Audio, codecs: Sequence[Codec]) -> Format:
+    for known in audio.formats:
+        if known.codec in codecs:
+            return known
+    raise SdpFault("no codec in common")
+
+
+def _remote(audio: Audio, chosen: Format) -> Remote:
+    return Remote(
+        address=audio.address,
+        codec=chosen.codec,
+        payload_type=chosen.payload_type,
+        telephone_event=audio.telephone_event,
+        packet_milliseconds=audio.packet_milliseconds,
+    )
+
+
+def _meet(theirs: Direction, ours: Direction) -> Direction:
+    """The direction as we see it: what they allow of what we want (RFC 3264 §6.1)."""
+    allowed = _MIRROR[theirs]
+    send = allowed in ("sendrecv", "sendonly") and ours in ("sendrecv", "sendonly")
+    receive = allowed in ("sendrecv", "recvonly") and ours in ("sendrecv", "recvonly")
+    if send:
+        return "sendrecv" if receive else "sendonly"
+    return "recvonly" if receive else "inactive"
+
+
+def _head(local: Local) -> list[str]:
+    family = "IP6" if ":" in local.address.host else "IP4"
+    where = f"IN {family} {local.address.host}"
+    return ["v=0", f"o=- {local.session} {local.version} {where}", "s=-", f"c={where}", "t=0 0"]
+
+
+def _event_lines(payload_type: int) -> list[str]:
+    return [f"a=rtpmap:{payload_type} telephone-event/8000", f"a=fmtp:{payload_type} 0-15"]
+
+
+def _listed(payloads: Sequence[int]) -> str:
+    return " ".join(str(payload) for payload in payloads)
+
+
+def _joined(lines: Sequence[str]) -> bytes:
+    return ("\r\n".join(lines) + "\r\n").encode()

@@ -1,0 +1,133 @@
+"""Acronyms, capitals, web and e-mail addresses, signs. Rules only; no I/O."""
+
+from __future__ import annotations
+
+import re
+
+from prompts.normalise.numbers import cardinal, digits
+from prompts.normalise.rule import MARKS, Rule, rule
+
+_SPELLED = frozenset(
+    "OV NS GGZ KLM ANWB GVB RET HTM EHBO SMS GPS OM ME AIVD MIVD RIVM BMW VW KPN ING ABN VVD CDA PVV D66 FNV CNV UWV DUO DNA "
+    "VMBO MBO HBO WO CBS NPO NOS RTL TV PC CD DVD USB GSM ID BSN BTW AVG AZC COA IND DJI KMAR NVWA GGD UMC AMC LUMC UMCG MC "
+    "VUMC HMC NFI SUV MPV ATV EK WK NK XL XXL XS BV NV VOF OVV WA APK RDW CJIB NCTV VRU NCC TBS HALT PSV AZ ADO NEC FC SV VV "
+    "RKVV HVV KV BHV AED CO GBA BRP MKB NAM EU VN US UK USA UV LED LPG CV WC AH NN OK".split()
+)
+_WORDS = (
+    frozenset(
+        "DE HET EEN EN VAN IN OP TE AAN BIJ UIT MET VOOR OM IS ER OF AF AL ALS DAT DIE DIT DUS ZIJ HIJ WIJ HEM HUN MAN JAS PET "
+        "BEL NU NA TOT U UW IK JE WE ZE NIET WEL WAS ZAG GA GAAT BIJV LET KIND AUTO HAVO NAVO PIN BOA IKEA HEMA GAMMA LIDL JUMBO "
+        "ALDI SPAR PLUS ACTION DAF SEAT FIAT FORD OPEL KIA MINI AUDI NIEUW HEEFT KIJK UIT ROOD BLAUW UNICEF HALT COVID RAI AHOY "
+        "ZO JA NEE HO STOP DOOR OOK WIE WAT WAAR VIA PER ONZE TEN TER GEEN OUD BOS WEG DAG UUR MEI".split()
+    )
+    - _SPELLED
+)
+_VOWEL = re.compile(r"[AEIOUY]")
+
+
+def _acronym(match: re.Match[str]) -> str | None:
+    text = match["text"]
+    if text in _SPELLED:
+        return " ".join(text)
+    if text in _WORDS:
+        return text.lower() if len(text) < 4 else text.capitalize()
+    if len(text) <= 3 or not _VOWEL.search(text):
+        return " ".join(text)
+    return text.capitalize()
+
+
+def _plural(match: re.Match[str]) -> str:
+    return f"{' '.join(match['text'])}'s" if match["ending"] == "'s" else " ".join(match["text"])
+
+
+_SPOKEN_SIGNS = {".": "punt", "@": "apenstaartje", "-": "streepje", "_": "liggend streepje", "/": "schuine streep"}
+
+
+def _address(text: str) -> str:
+    """Word by word; digits one by one; `www` and short endings spelled."""
+    said: list[str] = []
+    for part in re.findall(r"[a-z]+|\d+|[^\w]|_", text.lower()):
+        if part in _SPOKEN_SIGNS:
+            said.append(_SPOKEN_SIGNS[part])
+        elif part.isdigit():
+            said.append(cardinal(int(part)) if len(part) < 3 and not part.startswith("0") else digits(part))
+        elif part.isalpha():
+            said.append(" ".join(part.upper()) if part in _LETTERED else part)
+    return " ".join(said)
+
+
+_LETTERED = frozenset(("www", "nl", "be", "eu", "fr", "uk", "info@", "ov", "ns", "ggd", "nu"))
+
+
+def _web(match: re.Match[str]) -> str:
+    address = re.sub(r"^https?://", "", match.group(), flags=re.IGNORECASE)
+    return _address(address.rstrip("/"))
+
+
+ADDRESS_RULES: tuple[Rule, ...] = (
+    rule(
+        "e-mail address",
+        r"(?<![\w.])[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+",
+        lambda match: _address(match.group()),
+        ("tips@politie.nl", "tips apenstaartje politie punt N L"),
+    ),
+    rule(
+        "web address",
+        r"(?:https?://|www\.)[\w\-]+(?:\.[\w\-]+)+(?:/[\w\-/.]*[\w/])?|(?<![\w@.\-])[\w\-]+(?:\.[\w\-]+)*\.(?:nl|com|org|eu|be|info|nu)(?:/[\w\-/.]*[\w/])?(?![\w@])",
+        _web,
+        ("www.politie.nl", "W W W punt politie punt N L"),
+        ("burgernet.nl/actie", "burgernet punt N L schuine streep actie"),
+        flags=re.IGNORECASE,
+    ),
+)
+
+LETTER_RULES: tuple[Rule, ...] = (
+    rule(
+        "acronym with an ending",
+        r"(?<![\w\-])(?P<text>[A-Z]{2,5})(?P<ending>'s|'er|'ers)(?!\w)",
+        _plural,
+        ("GSM's", "G S M's"),
+    ),
+    rule(
+        "acronym before a dash",
+        r"(?<![\w\-])(?P<text>[A-Z]{2,4})-(?=[a-z])",
+        lambda match: f"{_acronym(match)} ",
+        ("OV-fiets", "O V fiets"),
+        ("NS-station", "N S station"),
+    ),
+    rule(
+        "letter before a dash",
+        r"(?<![\w\-])(?P<text>[A-Z])-(?=[a-z])",
+        lambda match: f"{match['text']} ",
+        ("T-shirt", "T shirt"),
+    ),
+    rule(
+        "acronym",
+        r"(?<![\w])(?P<text>[A-ZÀ-Ý]{2,})(?![\w'])",
+        _acronym,
+        ("OV", "O V"),
+        ("HAVO", "Havo"),
+        ("VERMIST", "Vermist"),
+        ("DE", "de"),
+        ("AED", "A E D"),
+    ),
+    rule(
+        "letters with dots",
+        r"(?<![\w.])(?P<text>(?:[A-Z]\.){2,})(?!\w)",
+        lambda match: " ".join(match["text"].replace(".", "")),
+        ("A.B. Jansen", "A B Jansen"),
+    ),
+)
+
+SIGN_RULES: tuple[Rule, ...] = (
+    rule("plus between", r"(?<=\w) ?\+ ?(?=\w)", " plus ", ("50+ers", "50 plus ers"), ("rood + wit", "rood plus wit")),
+    rule("plus after a number", rf"(?<=[{MARKS}\d])\+(?!\w)", " plus", ("60+", "60 plus")),
+    rule("equals", r" ?= ?", " is ", ("a = b", "a is b")),
+    rule(
+        "slash between words",
+        r"(?<=[^\W\d_]{2})/(?=[^\W\d_]{2})",
+        " of ",
+        ("groen/grijs", "groen of grijs"),
+    ),
+    rule("slash", r" ?/ ?", ", ", ("links / rechts", "links, rechts")),
+)

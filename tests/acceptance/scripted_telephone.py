@@ -1,0 +1,533 @@
+"""A `Telephone` without a network: real `ivr.leg.Leg`s, and scripted people at the other end, on a fake clock.
+
+For stories of the whole gateway as well as for single conversations:
+
+    clock = Clock()
+    people = Neighbourhood(clock)
+    telephone = ScriptedTelephone(people, [ScriptedTrunk("kpn", channels=10)])
+    people.person("+31612345678").hears("fiets").presses("2")
+    ...                                   # give `telephone` to VoiceChannel and CallbackLine, as app.py would
+    advance(clock, 60)
+    assert people.unmet == []
+
+`calls_us` lets somebody call one of our numbers. `crash` ends this telephone as kill -9 would; the people's lines stay
+up until `end_orphans` of the next telephone over the same `Neighbourhood` ends them. `ScriptedTelephone.placed` lists
+every INVITE with its time, `most_in_use` the most channels that a trunk had in use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock, deferLater
+
+from foundation.clock import Clocks, Monotonic
+from foundation.endpoints import Address
+from foundation.rate import Rate
+from foundation.sound import Sound
+from foundation.telephone_numbers import PhoneNumber, read
+from ivr.call import (
+    Call,
+    Caller,
+    CallRecord,
+    DialogJournal,
+    EndCause,
+    Ending,
+    IncomingHandler,
+    LegId,
+    Refused,
+    SavedDialog,
+    ToDesk,
+    ToTrunk,
+    TrunkStatus,
+)
+from ivr.leg import Leg
+from ivr.media.messages import Digit, MediaFlowing, MediaLegId, Played, PlayEnded, PlayId, Recorded, Remote, Tone
+from ivr.media.port import MediaEvent, MediaLeg
+from tests.acceptance.scripted_people import DELAY_SECONDS, RING_SECONDS, Line, Neighbourhood, ScriptedLibrary
+
+EPOCH = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NOWHERE = Remote(Address("127.0.0.1", 40000), "PCMA", 8)
+_LEG = MediaLegId(0)
+
+
+def clocks(clock: Clock) -> Clocks:
+    """Both clocks, moved by the one fake clock."""
+    return Clocks(clock.seconds, lambda: EPOCH + timedelta(seconds=clock.seconds()))
+
+
+def advance(clock: Clock, seconds: float, step: float = 0.05) -> None:
+    """Let time pass in small steps, so that what one event causes happens in its own time."""
+    for _ in range(round(seconds / step)):
+        clock.advance(step)
+
+
+class ScriptedMediaLeg(MediaLeg):
+    """Sound to one person: plays take their time, keys come back, nothing is heard."""
+
+    def __init__(self, clock: Clock, line: Line, library: ScriptedLibrary) -> None:
+        self.line = line
+        self.closed = False
+        self._clock = clock
+        self._library = library
+        self._numbers = count(1)
+        self._play: tuple[PlayId, int, str] | None = None
+        self._calls: list[Callable[[], None]] = []
+        self._held_since: float | None = None
+        self._sent_before = 0.0
+        self._resumed_at = 0.0
+        self._report_at: int | None = None
+        self._recording: tuple[Path, float, int] | None = None
+        self._bridged: ScriptedMediaLeg | None = None
+
+    @property
+    def address(self) -> Address:
+        return Address("127.0.0.1", 20000)
+
+    def listen(self, listener: Callable[[MediaEvent], None], lost: Callable[[], None]) -> None:
+        self._tell = listener
+        self.lose = lost
+
+    def connect(self, remote: Remote) -> None:
+        held = remote.direction in ("recvonly", "inactive")
+        if held and self._held_since is None:
+            self._pause()
+            self._held_since = self._clock.seconds()
+        elif not held and self._held_since is not None:
+            self._held_since = None
+            self._go_on()
+
+    def flows(self) -> None:
+        self._tell(MediaFlowing(_LEG, 0))
+
+    def play(self, sound: Sound, *, report_at: int | None = None, stop_on_digits: str = "") -> PlayId:
+        self._stop(digit=None)
+        play = PlayId(next(self._numbers))
+        self._play = (play, sound.milliseconds, stop_on_digits)
+        self._sent_before, self._report_at = 0.0, report_at
+        self.line.saying(self._library.words(sound), sound.milliseconds)
+        if self._held_since is None:
+            self._go_on()
+        return play
+
+    def play_tone(self, tone: Tone, milliseconds: int | None = None) -> PlayId:
+        self._stop(digit=None)
+        self.line.saying(f"({tone})", 0)
+        return PlayId(next(self._numbers))
+
+    def stop_playing(self, play: PlayId) -> None:
+        if self._play is not None and self._play[0] == play:
+            self._stop(digit=None)
+
+    def bridge(self, other: MediaLeg) -> None:
+        assert isinstance(other, ScriptedMediaLeg)
+        self._bridged, other._bridged = other, self
+        self.line.connected(other.line.who.name)
+        other.line.connected(self.line.who.name)
+
+    def unbridge(self) -> None:
+        if self._bridged is not None:
+            self._bridged._bridged = None
+            self._bridged = None
+
+    def record(self, path: Path, maximum_milliseconds: int) -> None:
+        self._recording = (path, self._clock.seconds(), maximum_milliseconds)
+
+    def stop_recording(self) -> None:
+        if self._recording is None:
+            return
+        path, since, most = self._recording
+        self._recording = None
+        path.write_bytes(b"RIFF")
+        self._tell(Recorded(_LEG, 0, str(path), min(round((self._clock.seconds() - since) * 1000), most)))
+
+    def send_digit(self, digit: str, milliseconds: int = 100) -> None:
+        self.line.keys_heard.append(digit)
+        self.line.changed()
+
+    def close(self) -> None:
+        self._forget_calls()
+        self.unbridge()
+        self.closed = True
+
+    def pressed(self, key: str) -> None:
+        """The person pressed a key: it cuts a sound that it may cut, goes through a bridge, and is told."""
+        if self.closed:
+            return
+        if self._bridged is not None:
+            self._bridged.send_digit(key)
+        self._tell(Digit(_LEG, 0, key, 100))
+        if self._play is not None and key in self._play[2]:
+            self._stop(digit=key)
+
+    # ---- time
+
+    def _sent(self) -> float:
+        running = 0.0 if self._held_since is not None else self._clock.seconds() - self._resumed_at
+        return self._sent_before + running * 1000
+
+    def _pause(self) -> None:
+        if self._play is not None:
+            self._sent_before = self._sent()
+        self._forget_calls()
+
+    def _go_on(self) -> None:
+        if self._play is None:
+            return
+        self._resumed_at = self._clock.seconds()
+        play, total, _ = self._play
+        if self._report_at is not None:
+            self._later((self._report_at - self._sent_before) / 1000, lambda: self._report(play))
+        self._later((total - self._sent_before) / 1000, lambda: self._end(complete=True, digit=None))
+
+    def _later(self, seconds: float, what: Callable[[], None]) -> None:
+        call = self._clock.callLater(max(seconds, 0.0), what)
+        self._calls.append(lambda: call.cancel() if call.active() else None)
+
+    def _report(self, play: PlayId) -> None:
+        assert self._report_at is not None
+        milliseconds, self._report_at = self._report_at, None
+        self._tell(Played(_LEG, 0, play, milliseconds))
+
+    def _stop(self, digit: str | None) -> None:
+        if self._play is not None:
+            self._end(complete=False, digit=digit)
+
+    def _end(self, *, complete: bool, digit: str | None) -> None:
+        assert self._play is not None
+        play, total, _ = self._play
+        sent = total if complete else min(round(self._sent()), total)
+        self._play = None
+        self._forget_calls()
+        self._tell(PlayEnded(_LEG, 0, play, sent, complete, digit))
+
+    def _forget_calls(self) -> None:
+        for cancel in self._calls:
+            cancel()
+        self._calls.clear()
+
+
+@dataclass(slots=True)
+class ScriptedTrunk:
+    """What a trunk lets through. `in_use` counts every leg on it; reservations for alerts count as in use."""
+
+    name: str = "kpn"
+    channels: int = 10
+    reserved_for_callbacks: int = 0
+    calls_per_second: float | None = None
+    prefix_limit: dict[str, int] = field(default_factory=dict)
+    up: bool = True
+    in_use: int = 0
+    alerts: list[PhoneNumber] = field(default_factory=list)
+    most_in_use: int = 0
+    rate: Rate = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rate = Rate(self.calls_per_second)
+
+    @property
+    def free_for_alerts(self) -> int:
+        return max(self.channels - self.reserved_for_callbacks - self.in_use, 0) if self.up else 0
+
+    def use(self, legs: int) -> None:
+        self.in_use += legs
+        self.most_in_use = max(self.most_in_use, self.in_use)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One INVITE that left."""
+
+    at: float
+    route: ToTrunk | ToDesk
+
+
+class ScriptedTelephone:
+    """Implements `ivr.call.Telephone` over a `Neighbourhood`, and `ivr.leg.Signalling` for its own legs."""
+
+    def __init__(
+        self,
+        people: Neighbourhood,
+        trunks: list[ScriptedTrunk] | None = None,
+        *,
+        library: ScriptedLibrary | None = None,
+        journal: DialogJournal | None = None,
+    ) -> None:
+        self.people = people
+        self.library = library or ScriptedLibrary()
+        self.scripted_trunks = {trunk.name: trunk for trunk in (trunks if trunks is not None else [ScriptedTrunk()])}
+        self.placed: list[Placed] = []
+        self.orphans_ended: list[str] = []
+        self._clock = people.clock
+        self._clocks = clocks(people.clock)
+        self._journal = journal
+        self._numbers = count(1)
+        self._legs: dict[LegId, tuple[Leg, Line, str | None, bool]] = {}
+        self._dialogs: dict[LegId, SavedDialog] = {}
+        self._handler: IncomingHandler | None = None
+        self._on_capacity: list[Callable[[], None]] = []
+        self._draining = False
+        self._crashed = False
+
+    # ---- Telephone
+
+    def alert_capacity(self, now: float) -> tuple[int, float | None]:
+        free, again = 0, None
+        for trunk in self.scripted_trunks.values():
+            wait = trunk.rate.wait(Monotonic(now))
+            if trunk.free_for_alerts and wait == 0.0:
+                free += trunk.free_for_alerts if trunk.calls_per_second is None else 1
+            elif trunk.free_for_alerts:
+                again = now + wait if again is None else min(again, now + wait)
+        return (0, None) if self._draining else (free, None if free else again)
+
+    def reserve_alert(self, number: PhoneNumber, avoid: frozenset[str], now: float) -> str | None:
+        for trunk in self.scripted_trunks.values():
+            limited = any(
+                number.e164.startswith(prefix) and self._to_prefix(prefix) >= most
+                for prefix, most in trunk.prefix_limit.items()
+            )
+            if (
+                trunk.name not in avoid
+                and trunk.free_for_alerts
+                and trunk.rate.wait(Monotonic(now)) == 0.0
+                and not limited
+            ):
+                trunk.rate.take(Monotonic(now))
+                trunk.alerts.append(number)
+                trunk.use(1)
+                return trunk.name
+        return None
+
+    def release_alert(self, trunk: str, number: PhoneNumber) -> None:
+        self.scripted_trunks[trunk].alerts.remove(number)
+        self._free(trunk)
+
+    async def dial(self, route: ToTrunk | ToDesk, *, reserved: bool = False) -> Call:
+        leg_id = LegId(f"leg-{next(self._numbers)}")
+        trunk, number = (route.trunk, route.number) if isinstance(route, ToTrunk) else (None, None)
+        peer = route.trunk if isinstance(route, ToTrunk) else route.desk
+        try:
+            if self._draining or self._crashed:
+                raise Refused("the telephone takes no more calls")
+            if trunk is not None and trunk not in self.scripted_trunks:
+                raise Refused(f"there is no trunk {trunk}")
+            if trunk is not None and not reserved:
+                self.scripted_trunks[trunk].use(1)
+            await self._save(self._dialog(leg_id, peer))
+            await deferLater(self._clock, 0, lambda: None)
+        except BaseException:
+            if trunk is not None and reserved and number is not None:
+                self.release_alert(trunk, number)
+            raise
+        record = CallRecord(
+            leg=leg_id,
+            direction="out",
+            call_id=f"{leg_id}@scripted",
+            peer=peer,
+            number=number,
+            our_number=None,
+            started_at=self._clocks.saved_now(),
+        )
+        leg, line = self._leg(record, trunk, reserved)
+        self.placed.append(Placed(self._clock.seconds(), route))
+        self._let_it_ring(leg, line, route.ring_seconds)
+        return leg
+
+    def on_incoming(self, handler: IncomingHandler) -> None:
+        self._handler = handler
+
+    def on_capacity(self, callback: Callable[[], None]) -> None:
+        self._on_capacity.append(callback)
+
+    def trunks(self) -> list[TrunkStatus]:
+        return [
+            TrunkStatus(
+                name=trunk.name,
+                state="up" if trunk.up else "down",
+                channels=trunk.channels,
+                channels_in_use=trunk.in_use,
+                alert_channels_in_use=len(trunk.alerts),
+                reserved_for_callbacks=trunk.reserved_for_callbacks,
+                calls_per_second=trunk.calls_per_second,
+            )
+            for trunk in self.scripted_trunks.values()
+        ]
+
+    async def end_orphans(self, dialogs: list[SavedDialog]) -> None:
+        """Ends the lines that an earlier telephone left up, after the time that an answer takes."""
+        for dialog in dialogs:
+            self.orphans_ended.append(dialog.call_id)
+            for person in self.people.everybody.values():
+                for line in person.lines:
+                    if line.call_id == dialog.call_id and not line.over:
+                        line.ended()
+        await deferLater(self._clock, DELAY_SECONDS, lambda: None)
+
+    async def drain(self, seconds: float) -> None:
+        self._draining = True
+        until = self._clock.seconds() + seconds
+        while self._legs and self._clock.seconds() < until:
+            await deferLater(self._clock, 0.1, lambda: None)
+        for leg, *_ in list(self._legs.values()):
+            leg.hang_up()
+
+    # ---- Signalling
+
+    def answer(self, leg: LegId) -> None:
+        def confirmed() -> None:
+            if leg in self._legs:
+                self._go_up(*self._legs[leg][:2], by=lambda there: there.confirmed())
+
+        self._clock.callLater(DELAY_SECONDS, confirmed)
+
+    def end(self, leg: LegId, cause: EndCause) -> None:
+        self._over(leg)
+
+    # ---- the story
+
+    def calls_us(self, number: str, our_number: str, *, private: bool = False, desk: str | None = None) -> Line:
+        """Somebody calls one of our numbers; what they do is their script. Returns their line."""
+        person = self.people.person(number) if desk is None else self.people.desk(desk)
+        leg_id = LegId(f"leg-{next(self._numbers)}")
+        trunk = next(iter(self.scripted_trunks)) if desk is None else None
+        caller = Caller(None if desk else PhoneNumber(number), private, trunk, desk)
+        if trunk is not None:
+            self.scripted_trunks[trunk].use(1)
+        record = CallRecord(
+            leg=leg_id,
+            direction="in",
+            call_id=f"{leg_id}@scripted",
+            peer=trunk or person.name,
+            number=caller.number,
+            our_number=read(our_number),
+            started_at=self._clocks.saved_now(),
+            private=private,
+        )
+        leg, line = self._leg(record, trunk, reserved=False)
+        assert self._handler is not None, "nobody waits for incoming calls"
+        talk = Deferred.fromCoroutine(self._handle(self._handler, leg, caller))
+        talk.addErrback(lambda failure: person.unmet.append(f"the callback failed: {failure.getTraceback()}"))
+        return line
+
+    def crash(self) -> None:
+        """kill -9: nothing is said any more, nothing is told, lines at the far end stay up."""
+        self._crashed = True
+        for leg, line, *_ in self._legs.values():
+            leg.media.close()
+            line.press, line.hang_up, line.hold = (lambda key: None), line.ended, (lambda held: None)
+        self._legs.clear()
+
+    @property
+    def legs_up(self) -> int:
+        return len(self._legs)
+
+    # ---- inside
+
+    async def _handle(self, handler: IncomingHandler, leg: Leg, caller: Caller) -> None:
+        try:
+            await handler(leg, caller)
+        finally:
+            leg.hang_up()
+
+    def _leg(self, record: CallRecord, trunk: str | None, reserved: bool) -> tuple[Leg, Line]:
+        """A leg and its far end: whoever has the number, else the desk that `peer` names."""
+        leg_id = record.leg
+        who = self.people.desk(record.peer) if record.number is None else self.people.person(record.number.e164)
+        line = who.pick_up_line()
+        line.call_id = record.call_id
+        media = ScriptedMediaLeg(self._clock, line, self.library)
+        leg = Leg(record, media, self, self._clocks, self._clock)
+        self._legs[leg_id] = (leg, line, trunk, reserved)
+        line.press = media.pressed
+        line.hang_up = lambda: self._ends(leg_id, Ending(EndCause.HUNG_UP, "them", None, 16))
+        line.hold = lambda held: leg.connect(replace(NOWHERE, direction="inactive" if held else "sendrecv"))
+        return leg, line
+
+    def _let_it_ring(self, leg: Leg, line: Line, ring_seconds: float) -> None:
+        script = line.script
+        leg_id = leg.record.leg
+        ring = script.rings * RING_SECONDS
+        if script.fate is not None:
+            fate = script.fate
+            self._clock.callLater(DELAY_SECONDS, self._ends, leg_id, fate)
+        elif script.never_answers or ring > ring_seconds:
+            self._clock.callLater(ring_seconds, self._ends, leg_id, Ending(EndCause.NO_ANSWER, "us", 487))
+        else:
+            self._clock.callLater(ring, self._picks_up, leg_id)
+
+    def _picks_up(self, leg_id: LegId) -> None:
+        if leg_id in self._legs:
+            leg, line, *_ = self._legs[leg_id]
+            self._go_up(leg, line, by=lambda there: there.answered_with(NOWHERE))
+
+    def _go_up(self, leg: Leg, line: Line, by: Callable[[Leg], None]) -> None:
+        line.up = True
+        acting = Deferred.fromCoroutine(line.act())
+        acting.addErrback(lambda failure: line.who.unmet.append(failure.getTraceback()))
+        self._note(leg.record.leg, "up")
+        by(leg)
+        if not line.script.silent and isinstance(leg.media, ScriptedMediaLeg):
+            self._clock.callLater(DELAY_SECONDS, leg.media.flows)
+
+    def _ends(self, leg_id: LegId, ending: Ending) -> None:
+        if leg_id in self._legs:
+            leg = self._legs[leg_id][0]
+            self._over(leg_id)
+            leg.ended(ending)
+
+    def _over(self, leg_id: LegId) -> None:
+        leg, line, trunk, reserved = self._legs.pop(leg_id)
+        line.ended()
+        self._note(leg_id, "over")
+        number = leg.record.number
+        if trunk is not None and reserved and number is not None:
+            self.release_alert(trunk, number)
+        elif trunk is not None:
+            self._free(trunk)
+
+    def _free(self, trunk: str) -> None:
+        self.scripted_trunks[trunk].use(-1)
+        for callback in self._on_capacity:
+            self._clock.callLater(0, callback)
+
+    def _to_prefix(self, prefix: str) -> int:
+        return sum(number.e164.startswith(prefix) for trunk in self.scripted_trunks.values() for number in trunk.alerts)
+
+    def _dialog(self, leg_id: LegId, peer: str) -> SavedDialog:
+        dialog = SavedDialog(
+            leg=leg_id,
+            direction="out",
+            state="calling",
+            peer=peer,
+            call_id=f"{leg_id}@scripted",
+            local_uri="sip:us@scripted",
+            local_tag="us",
+            remote_uri="sip:them@scripted",
+            remote_tag=None,
+            remote_target="sip:them@scripted",
+            route_set=(),
+            cseq=1,
+            branch="z9hG4bK-scripted",
+            transport="udp",
+            destination="127.0.0.1:5060",
+        )
+        self._dialogs[leg_id] = dialog
+        return dialog
+
+    async def _save(self, dialog: SavedDialog) -> None:
+        if self._journal is not None:
+            await self._journal.save(dialog)
+
+    def _note(self, leg_id: LegId, state: str) -> None:
+        dialog = self._dialogs.get(leg_id)
+        if dialog is None or self._journal is None:
+            return
+        changed = replace(dialog, state="up" if state == "up" else "over", remote_tag="them")
+        saving = Deferred.fromCoroutine(self._save(changed))
+        saving.addErrback(lambda failure: None if self._crashed else failure.raiseException())
