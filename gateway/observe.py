@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -34,7 +34,7 @@ _OWN = frozenset({"format", "message", "time", "system", "isError", "failure", "
 _NUMBER = re.compile(r"(?<![\w.])(?:\+\d{8,15}|00\d{8,13}|0\d{9}|0\d{1,3}-\d{6,8}|31\d{9})(?![\w.])")
 
 
-def json_lines(stream: TextIO, least: LogLevel = LogLevel.info) -> ILogObserver:  # type: ignore[valid-type]  # constant
+def json_lines(stream: TextIO, least: LogLevel = LogLevel.info) -> ILogObserver:
     """An observer that writes each event as one line of JSON: `time`, `level`, `from`, `event`, then its fields."""
 
     @provider(ILogObserver)
@@ -45,7 +45,8 @@ def json_lines(stream: TextIO, least: LogLevel = LogLevel.info) -> ILogObserver:
         stream.write(json.dumps(line_of(event), ensure_ascii=False, default=str) + "\n")
         stream.flush()
 
-    return observe
+    observer: ILogObserver = observe
+    return observer
 
 
 def line_of(event: LogEvent) -> dict[str, object]:
@@ -157,7 +158,7 @@ class _Peers(Collector):
         yield running
 
 
-def _gauge(name: str, words: str, label: str, values: list[tuple[str, float]]) -> GaugeMetricFamily:
+def _gauge(name: str, words: str, label: str, values: Sequence[tuple[str, float]]) -> GaugeMetricFamily:
     family = GaugeMetricFamily(name, words, labels=[label])
     for peer, value in values:
         family.add_metric([peer], float(value))

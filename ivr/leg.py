@@ -10,18 +10,17 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
-from types import MappingProxyType
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from foundation.clock import Clocks
 from foundation.sound import Sound
 from ivr.call import ALL_KEYS, Call, CallEnded, CallRecord, EndCause, Ending, LegId, Recording
+from ivr.leg_state import TRANSITIONS, LegEvent, LegState
 from ivr.media.messages import Digit, LegClosed, MediaFlowing, Played, PlayEnded, Recorded, Remote, Tone
 from ivr.media.port import MediaEvent, MediaLeg
 from ivr.saying import Saying
@@ -31,6 +30,9 @@ log = Logger()
 
 MEDIA_SECONDS = 0.4
 """How long after the answer we wait for sound from the other side before we speak all the same."""
+
+MOST_HOLD_SECONDS = 60.0
+"""A conversation with somebody who holds us for longer is ended: nobody listens, and the channel is wanted."""
 
 _MOST_KEYS_KEPT = 32
 _RECORDING_SECONDS = 2.0
@@ -47,35 +49,6 @@ class Signalling(Protocol):
     def end(self, leg: LegId, cause: EndCause) -> None:
         """CANCEL, BYE or a rejection, whichever is right in the state that the dialog is in."""
         ...
-
-
-class LegState(StrEnum):
-    CALLING = "calling"
-    OFFERED = "offered"
-    ANSWERING = "answering"
-    UP = "up"
-    OVER = "over"
-
-
-class LegEvent(StrEnum):
-    ANSWERED = "answered"
-    ANSWER = "answer"
-    CONFIRMED = "confirmed"
-    ENDED = "ended"
-
-
-TRANSITIONS = MappingProxyType(
-    {
-        (LegState.CALLING, LegEvent.ANSWERED): LegState.UP,
-        (LegState.CALLING, LegEvent.ENDED): LegState.OVER,
-        (LegState.OFFERED, LegEvent.ANSWER): LegState.ANSWERING,
-        (LegState.OFFERED, LegEvent.ENDED): LegState.OVER,
-        (LegState.ANSWERING, LegEvent.CONFIRMED): LegState.UP,
-        (LegState.ANSWERING, LegEvent.ENDED): LegState.OVER,
-        (LegState.UP, LegEvent.ENDED): LegState.OVER,
-    }
-)
-"""What is absent does not move the leg: a 200 that crosses our CANCEL, a second BYE."""
 
 
 class Leg:
@@ -96,6 +69,7 @@ class Leg:
         self._flowing = False
         self._up_at: float | None = None
         self._held = False
+        self._hold_timer: IDelayedCall | None = None
         self._keys: deque[str] = deque(maxlen=_MOST_KEYS_KEPT)
         self._wanted: tuple[frozenset[str], Waiter[str | None]] | None = None
         self._flows: list[Waiter[None]] = []
@@ -254,6 +228,7 @@ class Leg:
         if self._state is LegState.OVER:
             return
         self._held = remote.direction in ("recvonly", "inactive")
+        self._watch_hold()
         if self._playing is not None:
             self._playing.hold(self._held, self._clocks.now())
         self.media.connect(remote)
@@ -278,6 +253,8 @@ class Leg:
         if not self._move(LegEvent.ENDED):
             return
         self._ending = ending
+        self._held = False
+        self._watch_hold()
         self._record = replace(self._record, ended_at=self._clocks.saved_now(), ending=ending)
         if self._playing is not None:
             self._heard = max(self._heard, self._playing.estimate(self._clocks.now()))
@@ -310,6 +287,19 @@ class Leg:
         waiting, self._up = self._up, []
         for waiter in waiting:
             waiter.give(None)
+
+    def _watch_hold(self) -> None:
+        if self._hold_timer is not None and not self._held:
+            self._hold_timer.cancel()
+            self._hold_timer = None
+        elif self._hold_timer is None and self._held:
+            self._hold_timer = self._timer.callLater(MOST_HOLD_SECONDS, self._held_too_long)
+
+    def _held_too_long(self) -> None:
+        """A talk between two people may be held for as long as they like."""
+        self._hold_timer = None
+        if self._bridged is None:
+            self.hang_up()
 
     def _when_up(self) -> Deferred[None]:
         waiter = self._waiters.new(type(None))

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 
 Value = TypeVar("Value")
 
@@ -66,3 +67,15 @@ class Waiters:
 
     def _forget(self, waiter: Waiter[Value]) -> None:
         self._all.pop(id(waiter), None)
+
+
+def shielded(work: Deferred[Value]) -> Deferred[Value]:
+    """Wait for work that goes on when the one who waits is cancelled; what it then brings is dropped."""
+    waiting: Deferred[Value] = Deferred()
+
+    def done(result: Value | Failure) -> None:
+        if not waiting.called:
+            waiting.callback(result)
+
+    work.addBoth(done)
+    return waiting

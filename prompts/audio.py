@@ -85,12 +85,14 @@ def _band_limited(wave: Wave, rate: int, band: tuple[float, float, float, float]
         return wave
     length = _quick_length(len(wave) + rate // 10)
     spectrum = numpy.fft.rfft(wave, length)
-    frequencies = numpy.arange(len(spectrum), dtype=numpy.float32) * (rate / length)
-    low_stop, low, high, high_stop = band
-    rise = numpy.clip((frequencies - low_stop) / (low - low_stop), 0, 1)
-    fall = numpy.clip((high_stop - frequencies) / (high_stop - high), 0, 1)
-    shape = numpy.sin(numpy.minimum(rise, fall) * (numpy.pi / 2)) ** 2
-    limited: Wave = numpy.fft.irfft(spectrum * shape, length)[: len(wave)].astype(numpy.float32)
+    low_stop, low, high, high_stop = (round(edge * length / rate) for edge in band)
+    rise = numpy.sin(numpy.linspace(0, numpy.pi / 2, low - low_stop, dtype=numpy.float32)) ** 2
+    fall = numpy.cos(numpy.linspace(0, numpy.pi / 2, high_stop - high, dtype=numpy.float32)) ** 2
+    spectrum[:low_stop] = 0
+    spectrum[low_stop:low] *= rise
+    spectrum[high:high_stop] *= fall
+    spectrum[high_stop:] = 0
+    limited: Wave = numpy.fft.irfft(spectrum, length)[: len(wave)].astype(numpy.float32, copy=False)
     return limited
 
 

@@ -48,6 +48,13 @@ class Child:
         self.started = 0
         """How many processes were started so far; more than one means crashes or hangs."""
 
+    @property
+    def pid(self) -> int | None:
+        """The process that runs now, for operators and tests."""
+        if self._running is None or self._running.ended:
+            return None
+        return cast("int | None", getattr(self._running.transport, "pid", None))
+
     def start(self) -> None:
         """Start the process now, so that the first request finds it warm."""
         self._stopped = False

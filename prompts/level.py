@@ -23,7 +23,7 @@ _CEILING = FULL_SCALE * 10 ** ((PEAK_DBFS - 0.3) / 20)  # A-law rounds a sample 
 _SMOOTHING_SECONDS = 0.03
 _HANGOVER_SECONDS = 0.2
 _MARGIN_DB = 15.9
-_STEP_SECONDS = 0.001  # the envelope moves in 30 ms: one value a millisecond loses nothing and costs an eighth
+_STEP_SECONDS = 0.004  # the envelope moves in 30 ms: a value each 4 ms differs by less than 0.05 dB and costs 1/32
 _LOOKAHEAD_SECONDS = 0.005
 
 
@@ -58,12 +58,15 @@ def levelled(wave: Wave, rate: int) -> Wave:
         gain = _RMS_AT_TARGET / rms
         if abs(20 * math.log10(gain)) < 0.1:
             break
-        out = _limited(out * numpy.float32(gain), rate)
+        louder = out * numpy.float32(gain)
+        out = _limited(louder, rate)
+        if out is louder:  # nothing was limited, so the level is met exactly
+            break
     return out
 
 
 def _envelope(wave: Wave, rate: int) -> NDArray[numpy.float64]:
-    """The rectified signal through two one-pole low-passes of 30 ms, one value a millisecond."""
+    """The rectified signal through two one-pole low-passes of 30 ms, one value each 4 ms."""
     step = max(int(rate * _STEP_SECONDS), 1)
     whole = len(wave) // step * step
     magnitude = numpy.abs(wave[:whole]).reshape(-1, step).mean(axis=1, dtype=numpy.float64)

@@ -59,6 +59,8 @@ def decoded(data: bytes) -> tuple[Samples, int]:
     try:
         rate = _rate(data)
         sound = miniaudio.decode(data, miniaudio.SampleFormat.SIGNED16, nchannels=1, sample_rate=rate)
+    except BadRecording:
+        raise
     except (miniaudio.MiniaudioError, ValueError, MemoryError) as error:
         raise BadRecording(f"this is no sound file that we can read; {_SEND}") from error
     return numpy.array(sound.samples, dtype=numpy.int16), rate

@@ -8,7 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from prompts.phrases.arabic import ARABIC
+from prompts.phrases.dutch import DUTCH
+from prompts.phrases.english import ENGLISH
+from prompts.phrases.french import FRENCH
+from prompts.phrases.german import GERMAN
+from prompts.phrases.polish import POLISH
+from prompts.phrases.texts import Texts
+from prompts.phrases.turkish import TURKISH
+
 CALLBACK_NUMBER = "0800-0011"
+
+LANGUAGES: dict[str, Texts] = {
+    "nl": DUTCH, "en": ENGLISH, "de": GERMAN, "fr": FRENCH, "pl": POLISH, "tr": TURKISH, "ar": ARABIC,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,59 +32,6 @@ class Keys:
     seen: str = "2"
     operator: str = "3"
     stop: str = "9"
-
-
-@dataclass(frozen=True, slots=True)
-class Texts:
-    """One language. Braces are filled in by the functions below; each field says when it is spoken."""
-
-    alert: str
-    """{exercise} {message} {number}"""
-    exercise: str
-    keys: str
-    """{repeat} {seen} {operator} {stop}"""
-    seen: str
-    """After the key `seen`. {operator} {number}"""
-    stop_ask: str
-    """After the first press of `stop`: a second press is needed. {stop}"""
-    stop_done: str
-    stop_kept: str
-    """No second press came."""
-    repeating: str
-    connecting: str
-    """A key or a callback leads to an operator."""
-    goodbye: str
-    closing: str
-    """{exercise} {message}"""
-    correction: str
-    """{message} {number}"""
-    welcome: str
-    """A callback is answered."""
-    welcome_action: str
-    """A callback about one action. {title}"""
-    choose_action: str
-    """Several actions reached the caller. {choices}"""
-    choice: str
-    """{key} {title}"""
-    wait: str
-    """While a desk rings for long."""
-    record_tip: str
-    """Nobody there; a beep follows."""
-    tip_thanks: str
-    tip_empty: str
-    no_action: str
-    """The caller was reached by no action."""
-    closed_action: str
-    """The action is over, the caller still rings."""
-    stopped_during_call: str
-    """An action closes while its message plays."""
-    not_understood: str
-    whisper: str
-    """To the desk, before it accepts. {title} {accept}"""
-    whisper_no_action: str
-    """{accept}"""
-    desk_lost: str
-    """The desk's leg broke; the caller is put through again."""
 
 
 def alert(message: str, language: str = "nl", *, number: str = CALLBACK_NUMBER, exercise: bool = False) -> str:
@@ -148,48 +108,10 @@ def fixed(language: str = "nl", keys: Keys | None = None) -> tuple[str, ...]:
 
 
 def texts_for(language: str) -> Texts:
-    return LANGUAGES.get(language.lower()[:2], LANGUAGES["nl"])
+    return LANGUAGES.get(language.lower()[:2], DUTCH)
 
 
 def _ended(message: str) -> str:
     """With a full stop, so that what follows is a sentence of its own."""
     stripped = message.strip()
     return stripped if stripped.endswith((".", "!", "?", "؟")) or not stripped else f"{stripped}."
-
-
-DUTCH = Texts(
-    alert="Burgernet.\nHier volgt een oproep voor Burgernet. {exercise}\n{message}\n"
-    "Ziet u deze persoon of dit voertuig? Ga er niet zelf op af. Bel gratis {number}.\nIk herhaal: {number}.",
-    exercise="Dit is een oefening.",
-    keys="Toets {repeat} om het bericht nog eens te horen. Toets {seen} als u iets gezien hebt. "
-    "Toets {operator} om met de meldkamer te spreken. Toets {stop} om geen oproepen meer te krijgen.",
-    seen="Dank u. Wij weten dat u iets gezien hebt. Toets {operator} om het nu te vertellen, of bel gratis {number}.",
-    stop_ask="U wilt geen oproepen meer krijgen. Toets nog een keer {stop} om dat te bevestigen.",
-    stop_done="U krijgt geen oproepen meer van Burgernet. Dank u voor uw medewerking.",
-    stop_kept="Er is niets veranderd. U blijft oproepen krijgen.",
-    repeating="Het bericht volgt nog een keer.",
-    connecting="Een ogenblik. U wordt doorverbonden met de meldkamer.",
-    goodbye="Bedankt voor het luisteren. Tot ziens.",
-    closing="Burgernet.\nHier volgt een bericht van Burgernet. {exercise}\n{message}\n"
-    "Actie beëindigd. Bedankt voor uw medewerking.",
-    correction="Burgernet.\nHier volgt een aanvulling op een oproep van Burgernet.\n{message}\n"
-    "Ziet u deze persoon of dit voertuig? Bel gratis {number}.\nIk herhaal: {number}.",
-    welcome="Welkom bij Burgernet.",
-    welcome_action="Welkom bij Burgernet. U belt over: {title}.",
-    choose_action="Welkom bij Burgernet. Over welke oproep belt u?\n{choices}",
-    choice="Toets {key} voor: {title}.",
-    wait="Blijft u alstublieft aan de lijn. Wij proberen een medewerker te bereiken.",
-    record_tip="Op dit moment zijn alle medewerkers in gesprek. Spreek na de piep in wat u gezien hebt, waar, en hoe laat. "
-    "Sluit af met een hekje. Is er gevaar? Hang op en bel 112.",
-    tip_thanks="Bedankt. Uw tip gaat direct naar de meldkamer. Tot ziens.",
-    tip_empty="Wij hebben niets gehoord. Bel ons gerust nog een keer.",
-    no_action="Er is op dit moment geen oproep waarvoor wij u gebeld hebben. U wordt doorverbonden met een medewerker.",
-    closed_action="Deze actie is beëindigd. Bedankt voor uw medewerking.",
-    stopped_during_call="De actie is zojuist beëindigd. Bedankt voor uw medewerking.",
-    not_understood="Die toets kennen wij niet.",
-    whisper="Beller voor: {title}. Toets {accept} om aan te nemen.",
-    whisper_no_action="Beller voor Burgernet, zonder actie. Toets {accept} om aan te nemen.",
-    desk_lost="De verbinding is verbroken. U wordt opnieuw doorverbonden.",
-)
-
-LANGUAGES: dict[str, Texts] = {"nl": DUTCH}

@@ -17,12 +17,14 @@ Failure = Literal["temporary", "permanent"]
 
 @dataclass(frozen=True, slots=True)
 class Segmented:
-    """A text as it will travel. `advice` names the characters that cost segments and what to write instead."""
+    """A text as it will travel. `advice` names the characters that cost segments and what to write instead. `text` is
+    kept so that an SMSC with another alphabet can cut it again; `segments` hold no header."""
 
     encoding: Literal["gsm7", "latin1", "ucs2"]
     segments: tuple[bytes, ...]
     characters: int
     advice: tuple[str, ...] = ()
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,8 @@ class TextRequest:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Every segment has its submit_sm_resp. `message_ids` as the SMSC gave them, one a segment."""
+    """Every segment has its submit_sm_resp. `message_ids` one a segment (one for all where the SMSC cuts by itself),
+    normalised as the SMSC's `message_id` setting says, so that they equal those of the receipts."""
 
     reference: int
     smsc: str

@@ -123,13 +123,14 @@ cache = "{directory / "prompts"}"
     # the API, in the few words that tests need
 
     def call(self, method: str, path: str, **parts: Any) -> Any:
-        answer = httpx.request(method, f"{self.url}/api/v1{path}", headers=_HEADERS, timeout=30, **parts)
+        headers = _HEADERS | parts.pop("headers", {})
+        answer = httpx.request(method, f"{self.url}/api/v1{path}", headers=headers, timeout=30, **parts)
         assert answer.status_code < 400, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json()
 
     def import_participants(self, rows: list[str]) -> None:
         text = "phone,channel,postcode,lat,lon\n" + "\n".join(rows) + "\n"
-        self.call("POST", "/participants/import", content=text.encode())
+        self.call("POST", "/participants/import", content=text.encode(), headers={"Content-Type": "text/csv"})
 
     def start_action(self, channels: list[str], message: str = "Let op een rode fiets.", **more: Any) -> str:
         body = {

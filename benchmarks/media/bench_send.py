@@ -1,6 +1,6 @@
 """CPU a paced packet of the media worker, beside a C `send()` loop in the same run.
 
-    python benchmarks/media/bench_send.py [--calls 1000] [--seconds 4]
+    python benchmarks/media/bench_send.py [--calls 2000] [--seconds 4]
 
 Both send the same calls a 160-byte packet every 20 ms from connected sockets to one sink that the kernel keeps empty.
 """
@@ -24,7 +24,11 @@ def c_loop(program: str, calls: int, seconds: float, port: int, *, paced: bool) 
     """Microseconds of CPU a packet."""
     ports = "\n".join([str(port)] * calls)
     done = subprocess.run(
-        [program, str(calls), str(seconds), str(int(paced)), "0"], input=ports, text=True, capture_output=True, check=True
+        [program, str(calls), str(seconds), str(int(paced)), "0"],
+        input=ports,
+        text=True,
+        capture_output=True,
+        check=True,
     )
     sent, cpu = done.stdout.split()
     return float(cpu) / int(sent) * 1e6
@@ -53,7 +57,7 @@ def worker(folder: str, calls: int, seconds: float) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--calls", type=int, default=1000)
+    parser.add_argument("--calls", type=int, default=2000)
     parser.add_argument("--seconds", type=float, default=4)
     options = parser.parse_args()
     with scratch() as folder, sink() as far:
@@ -67,7 +71,9 @@ def main() -> None:
     print(f"{options.calls} calls, {options.seconds} s       us CPU a packet")
     print(f"C send() loop, saturated    {saturated:6.2f}")
     print(f"C send() loop, paced        {yardstick:6.2f}   ({paced:.2f} before, {paced_again:.2f} after)")
-    print(f"media worker                {ours:6.2f}   ratio {ours / yardstick:.2f} paced, {ours / saturated:.2f} saturated")
+    print(
+        f"media worker                {ours:6.2f}   ratio {ours / yardstick:.2f} paced, {ours / saturated:.2f} saturated"
+    )
     print(
         json.dumps(
             {

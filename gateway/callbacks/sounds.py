@@ -10,6 +10,9 @@ from gateway.domain.identifiers import ActionId
 from ivr.flows.tip import TipSounds
 from prompts import texts
 from prompts.speech import PromptLibrary
+from prompts.texts import texts_for
+
+DUTCH = texts_for("nl")
 
 
 class SpokenCallbackSounds:
@@ -31,14 +34,14 @@ class SpokenCallbackSounds:
 
     async def greeting(self, about: About) -> Sound:
         if about.action is None:
-            text = f"{texts.DUTCH.welcome}\n{texts.DUTCH.no_action}"
+            text = f"{DUTCH.welcome}\n{DUTCH.no_action}"
         else:
-            text = f"{texts.welcome_action(await self._title_of(about.action))}\n{texts.DUTCH.connecting}"
+            text = f"{texts.welcome_action(await self._title_of(about.action))}\n{DUTCH.connecting}"
         return await self._library.speech(text)
 
     async def tip(self) -> TipSounds:
         say = self._library.speech
-        words = texts.DUTCH
+        words = DUTCH
         return TipSounds(await say(words.record_tip), await say(words.tip_thanks), await say(words.tip_empty))
 
     async def whisper(self, about: About) -> Sound:

@@ -8,7 +8,7 @@ action's end is not tried again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from foundation.clock import Saved
@@ -114,50 +114,58 @@ def decide(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situa
     return transition(delivery, event, rules, situation)
 
 
-def _wait(delivery: Delivery, situation: Situation, until: Saved | None, **changes: object) -> Decision:
+def _wait(
+    delivery: Delivery,
+    situation: Situation,
+    until: Saved | None,
+    *,
+    attempts: int | None = None,
+    avoid: frozenset[str] | None = None,
+    doubtful: bool | None = None,
+) -> Decision:
     """Waiting again, or stopped where the action is at its end. What may be with the person already stays `unknown`."""
-    doubtful = bool(changes.get("possible_duplicate", delivery.possible_duplicate))
+    if doubtful is None:
+        doubtful = delivery.possible_duplicate
     if situation.halted is not None:
         outcome = Outcome.UNKNOWN if doubtful else situation.halted
-        done = replace(delivery, state=DeliveryState.DONE, outcome=outcome, not_before=None)
+        done = delivery.moved(DeliveryState.DONE, outcome, attempts=attempts)
         return done, _REACHED_AND_FINISHED if doubtful else _FINISHED
     held = situation.quiet and not delivery.night
     outcome = Outcome.HELD_QUIET_HOURS if held else Outcome.WAITING
-    waiting = replace(delivery, state=DeliveryState.WAITING, outcome=outcome, not_before=until)
-    return replace(waiting, **changes) if changes else waiting, (Wait(until),)  # type: ignore[arg-type]  # field names
+    waiting = delivery.moved(
+        DeliveryState.WAITING,
+        outcome,
+        attempts=attempts,
+        not_before=until,
+        avoid=avoid,
+        possible_duplicate=doubtful,
+    )
+    return waiting, (Wait(until),)
 
 
 def _finish(delivery: Delivery, outcome: Outcome, rules: DeliveryRules, attempts: int) -> Decision:
     now_reached = reached(outcome, voicemail_is_reached=rules.voicemail_is_reached)
     before = reached(delivery.outcome, voicemail_is_reached=rules.voicemail_is_reached)
-    done = replace(delivery, state=DeliveryState.DONE, outcome=outcome, attempts=attempts, not_before=None)
+    done = delivery.moved(DeliveryState.DONE, outcome, attempts=attempts)
     # What was heard before its call ended is owed the closing message only now that the line is free.
     owed = now_reached and (not before or delivery.state in (DeliveryState.HEARD, DeliveryState.UNCERTAIN))
     return done, _REACHED_AND_FINISHED if owed else _FINISHED
 
 
 def _picked(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
-    starting = replace(
-        delivery,
-        state=DeliveryState.STARTING,
-        outcome=Outcome.IN_PROGRESS,
-        ordinal=delivery.ordinal + 1,
-        not_before=None,
-    )
-    return starting, ()
+    return delivery.moved(DeliveryState.STARTING, Outcome.IN_PROGRESS, ordinal=delivery.ordinal + 1), ()
 
 
 def _sent(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
-    return replace(delivery, state=DeliveryState.SENT), ()
+    return delivery.moved(DeliveryState.SENT, delivery.outcome), ()
 
 
 def _heard(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
-    outcome = better(delivery.outcome, Outcome.HEARD)
-    return replace(delivery, state=DeliveryState.HEARD, outcome=outcome), ()
+    return delivery.moved(DeliveryState.HEARD, better(delivery.outcome, Outcome.HEARD)), ()
 
 
 def _key(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
-    return replace(delivery, state=DeliveryState.HEARD, outcome=Outcome.HEARD_CONFIRMED), ()
+    return delivery.moved(DeliveryState.HEARD, Outcome.HEARD_CONFIRMED), ()
 
 
 def _ended(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
@@ -174,7 +182,7 @@ def _by_cause(delivery: Delivery, cause: Outcome, rules: DeliveryRules, situatio
     if seconds is None:
         return _finish(delivery, worst, rules, attempts)
     if situation.halted is not None:
-        return _wait(replace(delivery, attempts=attempts), situation, None)
+        return _wait(delivery, situation, None, attempts=attempts)
     if attempts >= rules.attempts:
         return _finish(delivery, worst, rules, attempts)
     until = Saved(situation.now + timedelta(seconds=seconds))
@@ -210,7 +218,7 @@ def _receipted_again(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRu
         return delivery, ()
     now_reached = reached(outcome, voicemail_is_reached=rules.voicemail_is_reached)
     before = reached(delivery.outcome, voicemail_is_reached=rules.voicemail_is_reached)
-    return replace(delivery, outcome=outcome), (Reached(),) if now_reached and not before else ()
+    return delivery.moved(DeliveryState.DONE, outcome), (Reached(),) if now_reached and not before else ()
 
 
 def _noted(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
@@ -225,16 +233,14 @@ def _uncertain(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, s
     if situation.halted is not None or delivery.possible_duplicate or peer in rules.leave_unknown:
         return _finish(delivery, Outcome.UNKNOWN, rules, attempts)
     until = Saved(situation.now + timedelta(seconds=rules.receipt_seconds))
-    waiting = replace(
-        delivery, state=DeliveryState.UNCERTAIN, outcome=Outcome.UNKNOWN, attempts=attempts, not_before=until
-    )
+    waiting = delivery.moved(DeliveryState.UNCERTAIN, Outcome.UNKNOWN, attempts=attempts, not_before=until)
     return waiting, (AwaitReceipt(until),)
 
 
 def _no_receipt(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
     if situation.halted is not None:
         return _finish(delivery, Outcome.UNKNOWN, rules, delivery.attempts)
-    return _wait(delivery, situation, None, possible_duplicate=True)
+    return _wait(delivery, situation, None, doubtful=True)
 
 
 def _peer_fault(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:

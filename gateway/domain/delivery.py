@@ -74,6 +74,37 @@ class Delivery:
     def attempt(self) -> AttemptId:
         return attempt_id(self.id, self.ordinal)
 
+    def moved(
+        self,
+        state: DeliveryState,
+        outcome: Outcome,
+        *,
+        attempts: int | None = None,
+        ordinal: int | None = None,
+        not_before: Saved | None = None,
+        avoid: frozenset[str] | None = None,
+        possible_duplicate: bool | None = None,
+    ) -> Delivery:
+        """The next version, with what is not named as it was; `not_before` is forgotten where it is not named.
+
+        Written out by position: it is made four times a delivery, and `dataclasses.replace` takes five times as long.
+        """
+        return Delivery(
+            self.id,
+            self.key,
+            self.language,
+            self.night,
+            state,
+            outcome,
+            self.attempts if attempts is None else attempts,
+            self.ordinal if ordinal is None else ordinal,
+            not_before,
+            self.avoid if avoid is None else avoid,
+            self.possible_duplicate if possible_duplicate is None else possible_duplicate,
+            self.version + 1,
+            self.epoch,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRules:

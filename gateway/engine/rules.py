@@ -30,11 +30,9 @@ class Pace:
 class EngineRules:
     """A snapshot; `EngineService.reconfigure` takes another."""
 
-    deliveries: Mapping[ChannelName, DeliveryRules] = field(
-        default_factory=lambda: delivery_rules(VoiceSettings(), ())
-    )
+    deliveries: Mapping[ChannelName, DeliveryRules] = field(default_factory=lambda: delivery_rules(VoiceSettings(), ()))
     quiet: QuietHours | None = None
-    retention: RetentionSettings = RetentionSettings()
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
     pace: Pace = Pace()
 
     @property

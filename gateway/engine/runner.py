@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -208,8 +208,6 @@ class Runner:
                 "event ignored {event} in {state}", event=effects[0].event, state=effects[0].state, delivery=before.id
             )
             return succeed(None)
-        if after is not before:
-            after = replace(after, version=before.version + 1)
         held.delivery = after
         write = DeliveryWrite(before, after, now, _attempt_row(after, attempt, event))
         if isinstance(event, (Accepted, Uncertain)):
@@ -219,7 +217,7 @@ class Runner:
         if _ends(event):
             self.in_progress.discard((key.channel, key.recipient.e164))
         saved = self._writer.write(write)
-        saved.addCallbacks(self._committed, self._refused, (held, after, effects), None, (held,))
+        saved.addCallbacks(self._committed, self._refused, (held, after, effects), {}, (held,))
         return saved
 
     def _account(self, write: DeliveryWrite, running: RunningAction, effects: tuple[Effect, ...]) -> None:
@@ -229,7 +227,6 @@ class Runner:
                 write.milestones = running.count_reached(write.after)
                 if running.halted is not None and running.action.state is not ActionState.CLOSED:
                     write.owes_closing = True
-                    running.open += 1
             elif type(effect) is Finished:
                 running.open -= 1
 
@@ -322,7 +319,7 @@ class Runner:
             return answer
         self._loading[row] = [(attempt, event, answer)]
         found = self._reader.read(lambda connection: delivery_and_action(connection, row))
-        found.addCallbacks(self._loaded, self._not_loaded, (row,), None, (row,))
+        found.addCallbacks(self._loaded, self._not_loaded, (row,), {}, (row,))
         return answer
 
     def _loaded(self, found: tuple[Delivery, Action] | None, row: int) -> None:

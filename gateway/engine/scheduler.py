@@ -69,7 +69,7 @@ class Scheduler:
         """Waiting deliveries of this message are in the database. A newcomer has as much of a turn as the others."""
         name = QueueName(running.id, message, channel)
         line = Line(name, running)
-        line.served = min((other.served for other in self._lines[channel].values()), default=0)
+        line.served = min((other.served for other in self._lines[channel].values() if not other.drained), default=0)
         self._lines[channel][name] = line
         self.poke(channel)
 
@@ -186,9 +186,7 @@ class Scheduler:
                 return line, delivery
         return None
 
-    def _take(
-        self, channel: Channel[Any], line: Line, delivery: Delivery, capacity: Capacity, now: Monotonic
-    ) -> bool:
+    def _take(self, channel: Channel[Any], line: Line, delivery: Delivery, capacity: Capacity, now: Monotonic) -> bool:
         number = delivery.key.recipient
         if (channel.name, number.e164) in self._runner.in_progress:
             line.set_aside(delivery)
@@ -217,7 +215,7 @@ class Scheduler:
             if line.wants_page:
                 line.loading = True
                 page = self._reader.read(_page(line.name, line.cursor))
-                page.addCallbacks(self._loaded, self._not_loaded, (line, line.generation), None, (line, line.generation))
+                page.addCallbacks(self._loaded, self._not_loaded, (line, line.generation), {}, (line, line.generation))
                 page.addErrback(lambda failure: self._log.failure("page not taken", failure))
 
     def _loaded(self, page: list[Delivery], line: Line, generation: int) -> None:

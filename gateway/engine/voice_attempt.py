@@ -219,11 +219,10 @@ class VoiceAttempt:
 
     def _nothing_heard(self, ending: Ending | None) -> AttemptEvent:
         """It was answered and no word of ours reached an open line: held all the time, cut by us, or our sound died."""
-        if ending is None:
-            return self._outcome(Outcome.NO_ANSWER)
-        if ending.cause is EndCause.CANCELLED:
+        if ending is not None and ending.cause is EndCause.CANCELLED:
             return NotSent("cancelled before a word was heard")
-        return self._outcome(Outcome.TRUNK_FAILURE)
+        held = ending is None or ending.by == "us"
+        return self._outcome(Outcome.NO_ANSWER if held else Outcome.TRUNK_FAILURE)
 
     def _outcome(self, outcome: Outcome) -> Ended:
         return Ended(outcome, self._wire)

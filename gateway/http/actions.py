@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
+from pydantic import ValidationError
 from twisted.web.static import File
 
 from gateway.domain.action import ActionState
@@ -13,7 +15,7 @@ from gateway.engine.interface import Engine
 from gateway.http.access import EVERYONE, OPERATORS
 from gateway.http.answers import ActionAnswer, DeliveryAnswer, EstimateAnswer, PageAnswer
 from gateway.http.bodies import ActionBody, ActionPatch, CloseBody
-from gateway.http.problems import FieldFault, Problem
+from gateway.http.problems import FieldFault, Problem, from_validation
 from gateway.http.routes import Answered, Asked, PageQuery, Route, Upload
 
 WAV_TYPES = ("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave", "application/octet-stream")
@@ -150,14 +152,13 @@ class ActionCalls:
         return ActionAnswer.of(await self._engine.edit(action, draft, asked.person.name))
 
     async def put_recording(self, asked: Asked[Any]) -> Answered:
-        content = cast(Any, asked.request.content)
-        wav: bytes = content.read()
+        wav: bytes = asked.request.content.read()
         if not (wav[:4] == b"RIFF" and wav[8:12] == b"WAVE"):
             raise Problem(422, "This is no WAV file; send one with 16-bit PCM, mono, 8,000 Hz or more.")
         return ActionAnswer.of(await self._engine.set_recording(_action(asked), wav, asked.person.name))
 
     async def audio(self, asked: Asked[Any]) -> Answered:
-        return sound_file(str(await self._engine.audio(_action(asked))))
+        return sound_file(await self._engine.audio(_action(asked)))
 
     async def start(self, asked: Asked[Any]) -> Answered:
         return ActionAnswer.of(await self._engine.start(_action(asked), asked.person.name))
@@ -174,9 +175,11 @@ class ActionCalls:
         return PageAnswer[DeliveryAnswer](items=items, next=page.next)
 
 
-def sound_file(path: str) -> File:
+def sound_file(path: Path) -> File:
     """A WAV that renders itself, ranges included (players ask for them)."""
-    file = File(path)
+    if not path.is_file():
+        raise Problem(404, "The sound is not kept any more.")
+    file = File(str(path))
     file.type, file.encoding = "audio/wav", None
     return file
 
@@ -193,4 +196,7 @@ def _merged(current: ActionAnswer, patch: ActionPatch) -> ActionBody:
     changed = patch.model_dump(mode="json", exclude_unset=True)
     if "area" in changed and changed["area"] is not None:
         changed["area"] = {kind: value for kind, value in changed["area"].items() if value is not None}
-    return ActionBody.model_validate({**written, **changed})
+    try:
+        return ActionBody.model_validate({**written, **changed})
+    except ValidationError as error:
+        raise from_validation(error) from error

@@ -12,19 +12,20 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
-from twisted.web.iweb import IRequest
+from twisted.web.resource import Resource
 from twisted.web.static import File
 
 from gateway.domain.action import Kind
 from gateway.domain.identifiers import ActionId
 from gateway.engine.interface import Engine, NotFound
-from gateway.http.access import SESSION_SECONDS, Session, same
+from gateway.http.access import SESSION_SECONDS, same
 from gateway.http.answers import ActionAnswer, DeskAnswer
-from gateway.http.dispatch import COOKIE, Dispatch
+from gateway.http.dispatch import COOKIE, Dispatch, write_problem
+from gateway.http.problems import Problem
+from gateway.http.routes import WebRequest
+from gateway.http.site import untyped
 from ivr.call import TrunkStatus
 from sms.events import SmscStatus
-
-VOICE_BARS = ("heard_confirmed", "heard", "heard_part", "voicemail", "busy", "no_answer", "declined")
 
 
 def templates() -> Environment:
@@ -72,13 +73,11 @@ class Console:
         self._static()
 
     def _add(self, method: str, path: str, handler: Callable[..., Coroutine[Any, Any, bytes]]) -> None:
-        def endpoint(request: IRequest, **parts: str) -> Deferred[bytes]:
+        def endpoint(request: WebRequest, **parts: str) -> Deferred[bytes]:
             request.setHeader("content-type", "text/html; charset=utf-8")
             return Deferred.fromCoroutine(self._guarded(handler, request, parts))
 
-        name = f"{method} {path}"
-        endpoint.__name__ = name
-        self._dispatch.app.route(path, methods=[method], endpoint=name)(endpoint)
+        self._dispatch.route(method, path, endpoint)
 
     def _static(self) -> None:
         """Our own files, and Leaflet from where pip put it."""
@@ -87,14 +86,13 @@ class Console:
         for path, folder in (("/static/", str(files("gateway.http") / "static")), ("/leaflet/", leaflet.BASE_DIR)):
             tree = StaticTree(folder)
 
-            def serve(request: IRequest, tree: File = tree) -> File:
+            def serve(request: WebRequest, tree: File = tree) -> File:
                 return tree
 
-            serve.__name__ = f"GET {path}"
-            self._dispatch.app.route(path, methods=["GET"], branch=True, endpoint=serve.__name__)(serve)
+            self._dispatch.route("GET", path, serve, branch=True)
 
     async def _guarded(
-        self, handler: Callable[..., Coroutine[Any, Any, bytes]], request: IRequest, parts: dict[str, str]
+        self, handler: Callable[..., Coroutine[Any, Any, bytes]], request: WebRequest, parts: dict[str, str]
     ) -> bytes:
         try:
             return await handler(request, **parts)
@@ -104,7 +102,7 @@ class Console:
             self._log.failure("page failed {path}", path=request.path.decode("utf-8", "replace"))
             return self._page(request, "message.html", 500, words="The gateway made a mistake; its log says more.")
 
-    async def _home(self, request: IRequest) -> bytes:
+    async def _home(self, request: WebRequest) -> bytes:
         session = self._dispatch.session(request)
         if session is None:
             return self._page(request, "sign_in.html", fault=None)
@@ -122,7 +120,7 @@ class Console:
             participants=await self._engine.count_participants(),
         )
 
-    async def _sign_in(self, request: IRequest) -> bytes:
+    async def _sign_in(self, request: WebRequest) -> bytes:
         if not _from_here(request):
             return self._page(request, "sign_in.html", 403, fault="Sign in from this page itself.")
         person = self._dispatch.tokens.person(_field(request, "token"))
@@ -134,14 +132,14 @@ class Console:
         self._log.info("signed in {name}", name=person.name)
         return _see_home(request)
 
-    async def _sign_out(self, request: IRequest) -> bytes:
+    async def _sign_out(self, request: WebRequest) -> bytes:
         session = self._dispatch.session(request)
         if session is not None and same(_field(request, "csrf"), session.csrf):
             self._dispatch.sessions.close((request.getCookie(COOKIE.encode()) or b"").decode("latin-1"))
             self._cookie(request, "", 0)
         return _see_home(request)
 
-    async def _card(self, request: IRequest, action: str) -> bytes:
+    async def _card(self, request: WebRequest, action: str) -> bytes:
         session = self._dispatch.session(request)
         if session is None:
             return _signed_out(request)
@@ -149,24 +147,35 @@ class Console:
         desks = [DeskAnswer.of(desk) for desk in await self._engine.desks()]
         return self._page(request, "card.html", action=view, desks=desks, session=session)
 
-    async def _peers(self, request: IRequest) -> bytes:
+    async def _peers(self, request: WebRequest) -> bytes:
         if self._dispatch.session(request) is None:
             return _signed_out(request)
         return self._page(request, "peers.html", trunks=list(self._trunks()), smscs=list(self._smscs()))
 
-    def _page(self, request: IRequest, template: str, status: int = 200, **values: object) -> bytes:
+    def _page(self, request: WebRequest, template: str, status: int = 200, **values: object) -> bytes:
         request.setResponseCode(status)
         return self._pages.get_template(template).render(**values).encode()
 
-    def _cookie(self, request: IRequest, value: str, seconds: int) -> None:
+    def _cookie(self, request: WebRequest, value: str, seconds: int) -> None:
         secure = bool(request.isSecure())
-        request.addCookie(  # type: ignore[attr-defined]  # twisted.web.server.Request has it, its interface not whole
+        request.addCookie(
             COOKIE, value, path="/", max_age=str(seconds), secure=secure, httpOnly=True, sameSite="strict"
         )
 
 
+class NotHere(Resource):
+    """A file that is not there, told like everything else."""
+
+    isLeaf = True
+
+    def render(self, request: WebRequest) -> bytes:
+        return write_problem(request, Problem(404, "There is no such file."))
+
+
 class StaticTree(File):
     """Files that may be kept by the browser; folders are not listed."""
+
+    childNotFound: Any = untyped(NotHere)()
 
     def __init__(self, path: str, *arguments: Any, **options: Any) -> None:
         super().__init__(path, *arguments, **options)
@@ -175,32 +184,28 @@ class StaticTree(File):
     def directoryListing(self) -> Any:
         return self.childNotFound
 
-    def render_GET(self, request: IRequest) -> Any:
+    def render_GET(self, request: WebRequest) -> Any:
         request.setHeader("cache-control", "public, max-age=3600")
-        return super().render_GET(request)
+        return untyped(super()).render_GET(request)
 
 
-def may_start(session: Session) -> bool:
-    return session.person.role == "operator"
-
-
-def _from_here(request: IRequest) -> bool:
+def _from_here(request: WebRequest) -> bool:
     """A form of another site can't sign a browser in as somebody else (login CSRF)."""
     origin = request.getHeader("origin")
     return origin is None or urlsplit(origin).netloc == (request.getHeader("host") or "")
 
 
-def _field(request: IRequest, name: str) -> str:
+def _field(request: WebRequest, name: str) -> str:
     values = (request.args or {}).get(name.encode(), [b""])
-    return values[0].decode("utf-8", "replace").strip()
+    return str(values[0].decode("utf-8", "replace").strip())
 
 
-def _see_home(request: IRequest) -> bytes:
+def _see_home(request: WebRequest) -> bytes:
     request.setResponseCode(303)
     request.setHeader("location", "/")
     return b""
 
 
-def _signed_out(request: IRequest) -> bytes:
+def _signed_out(request: WebRequest) -> bytes:
     request.setResponseCode(401)
     return b""

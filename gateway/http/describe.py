@@ -13,10 +13,9 @@ from apispec import APISpec
 from jinja2 import Environment
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
-from twisted.web.static import Data
 
 from gateway.http.answers import ProblemAnswer
-from gateway.http.routes import Answered, Asked, Route
+from gateway.http.routes import Answered, Asked, Route, fixed
 
 _REFERENCE = "#/components/schemas/{model}"
 _PARAMETER = re.compile(r"<(\w+)>")
@@ -163,7 +162,7 @@ class DescribeCalls:
         return routes
 
     async def document(self, asked: Asked[Any]) -> Answered:
-        return Data(self._json, "application/json; charset=utf-8")
+        return fixed(self._json, "application/json; charset=utf-8")
 
     async def page(self, asked: Asked[Any]) -> Answered:
-        return Data(self._page, "text/html; charset=utf-8")
+        return fixed(self._page, "text/html; charset=utf-8")

@@ -5,7 +5,7 @@ shell around the handlers, on Klein.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 from klein import Klein
@@ -13,8 +13,6 @@ from pydantic import BaseModel, ValidationError
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import Request
-from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
@@ -23,7 +21,7 @@ from foundation.telephone_numbers import NumberFault
 from gateway.engine.interface import Conflict, Invalid, NotFound
 from gateway.http.access import Person, Session, Sessions, Tokens, same
 from gateway.http.problems import FieldFault, Problem, from_validation, pointer
-from gateway.http.routes import Answered, Asked, Query, Route
+from gateway.http.routes import Answered, Asked, Query, Route, WebRequest
 from gateway.observe import Metrics
 from prompts.speech import BadRecording, SpeechFailed
 
@@ -47,18 +45,23 @@ class Dispatch:
         self.app.handle_errors(HTTPException)(self._unrouted)
 
     def add(self, route: Route) -> None:
-        def endpoint(request: IRequest, **path: str) -> Deferred[object]:
+        def endpoint(request: WebRequest, **path: str) -> Deferred[object]:
             return self._respond(route, request, path)
 
-        endpoint.__name__ = f"{route.method} {route.path}"
-        self.app.route(route.path, methods=[route.method], endpoint=endpoint.__name__)(endpoint)
+        self.route(route.method, route.path, endpoint)
 
-    def session(self, request: IRequest) -> Session | None:
+    def route(self, method: str, path: str, handler: Callable[..., object], *, branch: bool = False) -> None:
+        """Klein tells endpoints apart by name; method and path make one that is unique and says what it is."""
+        name = f"{method} {path}"
+        route: Any = self.app.route(path, methods=[method], branch=branch, endpoint=name)
+        route(handler)
+
+    def session(self, request: WebRequest) -> Session | None:
         """The console's session that a request's cookie belongs to."""
         cookie = request.getCookie(COOKIE.encode())
         return self.sessions.find(cookie.decode("latin-1"), self.clocks.now()) if cookie else None
 
-    def person(self, request: IRequest) -> Person | None:
+    def person(self, request: WebRequest) -> Person | None:
         """Who asks, by token, else by session; a session's call that changes something must carry its CSRF token."""
         authorization = request.getHeader("authorization")
         if authorization is not None:
@@ -66,12 +69,12 @@ class Dispatch:
         session = self.session(request)
         if session is None:
             return None
-        if request.method.decode("latin-1") not in _SAFE:
-            if not same(request.getHeader("x-csrf-token") or "", session.csrf):
-                raise Problem(403, "This page is out of date or the call came from elsewhere; load the page again.")
+        changes = request.method.decode("latin-1") not in _SAFE
+        if changes and not same(request.getHeader("x-csrf-token") or "", session.csrf):
+            raise Problem(403, "This page is out of date or the call came from elsewhere; load the page again.")
         return session.person
 
-    def _respond(self, route: Route, request: IRequest, path: Mapping[str, str]) -> Deferred[object]:
+    def _respond(self, route: Route, request: WebRequest, path: Mapping[str, str]) -> Deferred[object]:
         running: Deferred[object] = Deferred.fromCoroutine(self._answer(route, request, path))
         if route.streams:
             return running
@@ -79,7 +82,7 @@ class Dispatch:
         running.addBoth(lambda result: None if answered.called else answered.callback(result))
         return answered
 
-    async def _answer(self, route: Route, request: IRequest, path: Mapping[str, str]) -> object:
+    async def _answer(self, route: Route, request: WebRequest, path: Mapping[str, str]) -> object:
         began = self.clocks.now()
         status = route.status
         try:
@@ -94,7 +97,7 @@ class Dispatch:
         finally:
             self._metrics.request(route.method, route.path, status, self.clocks.now() - began)
 
-    async def _handle(self, route: Route, request: IRequest, path: Mapping[str, str]) -> Answered:
+    async def _handle(self, route: Route, request: WebRequest, path: Mapping[str, str]) -> Answered:
         person = self._allowed(route, request)
         query = _query(route, request)
         body: object = None
@@ -104,7 +107,7 @@ class Dispatch:
             _check_upload(request, route)
         return await route.handler(Asked(request, person, path, query, body))
 
-    def _allowed(self, route: Route, request: IRequest) -> Person:
+    def _allowed(self, route: Route, request: WebRequest) -> Person:
         if route.roles is None:
             return Person("", "reader")
         person = self.person(request)
@@ -119,11 +122,12 @@ class Dispatch:
     def _problem(self, error: Exception, route: Route) -> Problem:
         for kind, make in _PROBLEMS:
             if isinstance(error, kind):
-                return make(error)
-        self._log.failure("request failed {route}", failure=Failure(error), route=f"{route.method} {route.path}")
+                problem: Problem = make(error)
+                return problem
+        self._log.failure("request failed {route}", route=f"{route.method} {route.path}")
         return Problem(500, "The gateway made a mistake; its log says more.")
 
-    def _unrouted(self, request: IRequest, failure: Failure) -> bytes:
+    def _unrouted(self, request: WebRequest, failure: Failure) -> bytes:
         """No route: what werkzeug raised, as a problem."""
         error = cast(HTTPException, failure.value)
         status = error.code or 500
@@ -161,7 +165,7 @@ def _parts(field: str) -> list[str]:
     return [part for part in field.replace("[", ".").replace("]", "").split(".") if part]
 
 
-def render(request: IRequest, answer: Answered, route: Route) -> object:
+def render(request: WebRequest, answer: Answered, route: Route) -> object:
     """What Klein writes: bytes, or a resource that renders itself, or nothing where the handler has done it."""
     if isinstance(answer, BaseModel):
         request.setResponseCode(route.status)
@@ -174,9 +178,9 @@ def render(request: IRequest, answer: Answered, route: Route) -> object:
     return b""
 
 
-def write_problem(request: IRequest, problem: Problem) -> bytes:
+def write_problem(request: WebRequest, problem: Problem) -> bytes:
     # A streamed answer that has begun can only be cut off.
-    if cast(Request, request).startedWriting:
+    if request.startedWriting:
         return b""
     request.setResponseCode(problem.details.status)
     request.setHeader("content-type", "application/problem+json; charset=utf-8")
@@ -185,7 +189,7 @@ def write_problem(request: IRequest, problem: Problem) -> bytes:
     return bytes(problem.details)
 
 
-def _query(route: Route, request: IRequest) -> Query:
+def _query(route: Route, request: WebRequest) -> Query:
     given: dict[str, str] = {}
     for name, values in (request.args or {}).items():
         if len(values) > 1:
@@ -202,11 +206,11 @@ def _query(route: Route, request: IRequest) -> Query:
         raise Problem(422, "A query parameter is not right; see errors.", faults) from error
 
 
-def _json(request: IRequest, model: type[BaseModel]) -> BaseModel:
+def _json(request: WebRequest, model: type[BaseModel]) -> BaseModel:
     media = media_type(request)
     if media != "application/json":
         raise Problem(415, f"Send JSON with Content-Type: application/json, not {media or 'without one'}.")
-    content = cast(Any, request.content)
+    content = request.content
     text = content.read(MOST_JSON_BYTES + 1)
     if len(text) > MOST_JSON_BYTES:
         raise Problem(413, f"A JSON body holds at most {MOST_JSON_BYTES:,} bytes.")
@@ -219,13 +223,13 @@ def _json(request: IRequest, model: type[BaseModel]) -> BaseModel:
         raise from_validation(error) from error
 
 
-def _check_upload(request: IRequest, route: Route) -> None:
+def _check_upload(request: WebRequest, route: Route) -> None:
     assert route.upload is not None
     media = media_type(request)
     if media not in route.upload.media_types:
         wanted = " or ".join(route.upload.media_types)
         raise Problem(415, f"Send Content-Type: {wanted}, not {media or 'without one'}.")
-    content = cast(Any, request.content)
+    content = request.content
     size = content.seek(0, 2)
     content.seek(0)
     if size > route.upload.most_bytes:
@@ -234,7 +238,7 @@ def _check_upload(request: IRequest, route: Route) -> None:
         raise Problem(422, "The body is empty.")
 
 
-def media_type(request: IRequest) -> str:
+def media_type(request: WebRequest) -> str:
     return (request.getHeader("content-type") or "").split(";")[0].strip().lower()
 
 

@@ -11,7 +11,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
-from twisted.web.iweb import IRequest
 from zope.interface import implementer
 
 from foundation.telephone_numbers import NumberFault, PhoneNumber
@@ -19,7 +18,7 @@ from gateway.engine.interface import Engine
 from gateway.engine.views import Event
 from gateway.http.access import EVERYONE, Person
 from gateway.http.problems import FieldFault, Problem
-from gateway.http.routes import Answered, Asked, Query, Route
+from gateway.http.routes import Answered, Asked, Query, Route, WebRequest
 
 HEARTBEAT_SECONDS = 15.0
 """Shorter than the idle time-outs of proxies."""
@@ -82,7 +81,7 @@ class EventCalls:
 class EventStream:
     """One listener. One that stops reading is cut off after two heartbeats; it reconnects with its last id."""
 
-    def __init__(self, request: IRequest, person: Person, reactor: IReactorTime) -> None:
+    def __init__(self, request: WebRequest, person: Person, reactor: IReactorTime) -> None:
         self._request = cast(Any, request)
         self._person = person
         self._waiting: Deferred[None] | None = None

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from twisted.web.resource import Resource
-from twisted.web.static import Data
-
 from gateway.engine.interface import Engine
 from gateway.http.answers import Answer
 from gateway.http.problems import Problem
-from gateway.http.routes import Answered, Asked, Query, Route
+from gateway.http.routes import Answered, Asked, Query, Route, fixed
 from gateway.observe import Metrics
 from ivr.call import TrunkStatus
 from sms.events import SmscStatus
@@ -60,5 +57,4 @@ class HealthCalls:
         return AliveAnswer(status="ready")
 
     async def metrics(self, asked: Asked[Any]) -> Answered:
-        page: Resource = Data(self._metrics.text(), "text/plain; version=0.0.4; charset=utf-8")
-        return page
+        return fixed(self._metrics.text(), "text/plain; version=0.0.4; charset=utf-8")

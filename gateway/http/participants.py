@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
@@ -60,7 +61,7 @@ class ParticipantCalls:
         return CountAnswer(count=await self._engine.count_participants())
 
     async def take(self, asked: Asked[Any]) -> Answered:
-        content = cast(BinaryIO, asked.request.content)
+        content: BinaryIO = asked.request.content
         path = await deferToThreadPool(self._reactor, self._threads, _kept, content)
         progress = self._progress(asked) if PROGRESS_TYPE in (asked.request.getHeader("accept") or "") else None
         try:
@@ -72,13 +73,18 @@ class ParticipantCalls:
         answer = ImportAnswer.of(report)
         if progress is None:
             return answer
+        # Behind what was told from other threads: the report is the last line.
+        told: Deferred[None] = Deferred()
+        self._reactor.callFromThread(told.callback, None)
+        await told
+        asked.request.setHeader("content-type", PROGRESS_TYPE)
         asked.request.write(answer.model_dump_json().encode() + b"\n")
         return None
 
     def _progress(self, asked: Asked[Any]) -> Callable[[int, int], None]:
         request, last = asked.request, [-1]
         gone: list[object] = []
-        request.notifyFinish().addBoth(gone.append)  # type: ignore[attr-defined]  # IRequest leaves it out of its stub
+        request.notifyFinish().addBoth(gone.append)
 
         def write(line: bytes) -> None:
             if not gone:

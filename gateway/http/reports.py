@@ -105,7 +105,7 @@ class CallerCalls:
 
     async def tip_audio(self, asked: Asked[Any]) -> Answered:
         tip = await self._engine.tip(asked.path["tip"])
-        return sound_file(str(tip.path))
+        return sound_file(tip.path)
 
     async def replies(self, asked: Asked[Any]) -> Answered:
         query = cast(OfActionQuery, asked.query)

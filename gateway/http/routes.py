@@ -6,16 +6,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict
-from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
+from twisted.web.static import Data
 
 from gateway.http.access import Person, Role
 
 Method = Literal["GET", "POST", "PUT", "PATCH"]
 Body_co = TypeVar("Body_co", covariant=True)
+
+WebRequest: TypeAlias = Any
+"""`twisted.web.server.Request`, whose methods carry no types; handlers get what they need of it checked in `Asked`."""
 
 Answered = BaseModel | Resource | None
 """A model goes out as JSON, a resource renders itself, None: the handler wrote and finished the answer."""
@@ -43,7 +46,7 @@ class Upload:
 class Asked(Generic[Body_co]):
     """A request that passed: known person, right role, checked query and body. `path` holds the `<name>` parts."""
 
-    request: IRequest
+    request: WebRequest
     person: Person
     path: Mapping[str, str]
     query: Query
@@ -72,3 +75,9 @@ class Route:
     headers: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[int, ...] = ()
     streams: bool = False
+
+
+def fixed(content: bytes, media_type: str) -> Resource:
+    """An answer that is bytes already."""
+    make: Callable[[bytes, str], Resource] = Data
+    return make(content, media_type)

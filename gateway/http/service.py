@@ -26,7 +26,7 @@ from gateway.http.health import HealthCalls
 from gateway.http.participants import ParticipantCalls
 from gateway.http.reports import CallerCalls, DeskCalls, PeerCalls
 from gateway.http.routes import Route
-from gateway.http.site import GatewaySite
+from gateway.http.site import Connections, GatewaySite, untyped
 from gateway.observe import Metrics
 from gateway.settings import HttpSettings
 from ivr.call import TrunkStatus
@@ -50,7 +50,7 @@ class HttpService(Service):
         clocks: Clocks,
         metrics: Metrics,
     ) -> None:
-        self.setName("http")
+        self.name = "http"
         self._settings = settings
         self._reactor = reactor
         self._log = Logger()
@@ -68,11 +68,12 @@ class HttpService(Service):
         described = DescribeCalls(routes, pages).routes()
         self._dispatch = Dispatch([*routes, *described], Tokens(settings.token), clocks, metrics)
         Console(self._dispatch, engine, trunks, smscs, pages)
-        self._site = GatewaySite(self._dispatch.app.resource(), self._signed_in, reactor=reactor)
+        site = GatewaySite(self._dispatch.app.resource(), self._signed_in, reactor=reactor)
+        self._connections = Connections(site)
 
     def startService(self) -> None:
-        super().startService()
-        self._port = serverFromString(self._reactor, self._settings.listen).listen(self._site)
+        untyped(super()).startService()
+        self._port = untyped(serverFromString)(self._reactor, self._settings.listen).listen(self._connections)
 
     def listening(self) -> Deferred[IListeningPort]:
         """Fires with the port once it is open; fails with PortTaken where it can't be. One caller."""
@@ -83,7 +84,7 @@ class HttpService(Service):
 
     def stopService(self) -> Deferred[None]:
         """Closes the port and every connection, event streams included."""
-        super().stopService()
+        untyped(super()).stopService()
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
@@ -94,7 +95,7 @@ class HttpService(Service):
         opened = await port
         if opened is not None:
             await maybeDeferred(opened.stopListening)
-        await self._site.close()
+        await self._connections.close()
 
     def _refused(self, opened: Deferred[IListeningPort], failure: Failure) -> Failure:
         listen = self._settings.listen

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IProtocol
 from twisted.logger import Logger
+from twisted.protocols.policies import WrappingFactory
+from twisted.web.http import Request
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource
-from twisted.web.server import Request, Site
+from twisted.web.server import Request as ServerRequest
+from twisted.web.server import Site
 
 from gateway.http.problems import Problem
 
@@ -35,7 +36,7 @@ SECURITY_HEADERS: Mapping[str, str] = {
 }
 
 
-class LimitedRequest(Request):
+class LimitedRequest(ServerRequest):
     """Refuses a body that is too large before it is kept anywhere, and sets the headers of every answer."""
 
     _limit = MOST_ANONYMOUS_BYTES
@@ -43,39 +44,40 @@ class LimitedRequest(Request):
     _too_large = False
 
     def gotLength(self, length: int | None) -> None:
-        self._limit = self.channel.site.most_bytes(self.requestHeaders)
+        self._limit = cast(Any, self.channel).site.most_bytes(self.requestHeaders)
         self._too_large = length is not None and length > self._limit
         if self._too_large and length is not None and length > self._limit + _MOST_DISCARDED_BYTES:
             self._cut_off()
         # With no length Twisted keeps the body in a file, with a small one in memory.
-        super().gotLength(0 if self._too_large else length)
+        untyped(super()).gotLength(0 if self._too_large else length)
 
     def handleContentChunk(self, data: bytes) -> None:
         self._received += len(data)
         self._too_large = self._too_large or self._received > self._limit
         if not self._too_large:
-            super().handleContentChunk(data)
+            untyped(super()).handleContentChunk(data)
         elif self._received > self._limit + _MOST_DISCARDED_BYTES:
             self._cut_off()
 
     def render(self, resrc: IResource) -> None:
         for name, value in SECURITY_HEADERS.items():
-            self.setHeader(name, value)
+            untyped(self).setHeader(name, value)
         if not self._too_large:
-            super().render(resrc)
+            untyped(super()).render(resrc)
             return
         self._write_problem(Problem(413, f"The body is larger than {self._limit:,} bytes, the most for this sender."))
 
     def _write_problem(self, problem: Problem) -> None:
-        self.setResponseCode(problem.details.status)
-        self.setHeader("content-type", "application/problem+json; charset=utf-8")
-        self.write(bytes(problem.details))
-        self.finish()
+        answer = untyped(self)
+        answer.setResponseCode(problem.details.status)
+        answer.setHeader("content-type", "application/problem+json; charset=utf-8")
+        answer.write(bytes(problem.details))
+        answer.finish()
 
     def _cut_off(self) -> None:
-        transport: Any = self.channel.transport
-        transport.write(b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-        self.channel.loseConnection()
+        channel = untyped(self.channel)
+        channel.transport.write(b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        channel.loseConnection()
 
 
 class GatewaySite(Site):
@@ -84,10 +86,8 @@ class GatewaySite(Site):
     requestFactory = LimitedRequest
 
     def __init__(self, resource: IResource, signed_in: Callable[[Headers], bool], **options: Any) -> None:
-        super().__init__(resource, requestFactory=LimitedRequest, timeout=60, **options)
+        untyped(super()).__init__(resource, requestFactory=LimitedRequest, timeout=60, **options)
         self._signed_in = signed_in
-        self._connections: set[IProtocol] = set()
-        self._emptied: Deferred[None] | None = None
         self._log = Logger()
 
     def most_bytes(self, headers: Headers) -> int:
@@ -97,39 +97,46 @@ class GatewaySite(Site):
             return MOST_ANONYMOUS_BYTES
         return MOST_BYTES if self._signed_in(headers) else MOST_ANONYMOUS_BYTES
 
-    def buildProtocol(self, addr: Any) -> Any:
-        channel = super().buildProtocol(addr)
-        self._connections.add(channel)
-        lost = channel.connectionLost
-
-        def connection_lost(reason: Any) -> None:
-            self._connections.discard(channel)
-            lost(reason)
-            if self._emptied is not None and not self._connections:
-                emptied, self._emptied = self._emptied, None
-                emptied.callback(None)
-
-        channel.connectionLost = connection_lost
-        return channel
-
-    async def close(self) -> None:
-        """Cut every connection; returns when none is left."""
-        if not self._connections:
-            return
-        emptied = self._emptied = Deferred()
-        for channel in list(self._connections):
-            cast(Any, channel).transport.abortConnection()
-        await emptied
-
     def startFactory(self) -> None:
         """No access log in a file: `log` tells the daemon's own log."""
 
     def stopFactory(self) -> None:
         """As `startFactory`."""
 
-    def log(self, request: IRequest) -> None:
+    def log(self, request: Request) -> None:
         """Method, path and status; never the query, which may hold a number."""
         path = request.path.decode("utf-8", "replace")
         self._log.debug(
             "request {method} {path} {status}", method=request.method.decode("latin-1"), path=path, status=request.code
         )
+
+
+class Connections(WrappingFactory):
+    """The site's open connections, so that a stop can cut them: event streams and idle browsers never end by
+    themselves."""
+
+    noisy = False
+
+    def __init__(self, site: Site) -> None:
+        untyped(super()).__init__(site)
+        self._emptied: Deferred[None] | None = None
+
+    def unregisterProtocol(self, p: Any) -> None:
+        untyped(super()).unregisterProtocol(p)
+        if self._emptied is not None and not self.protocols:
+            emptied, self._emptied = self._emptied, None
+            emptied.callback(None)
+
+    async def close(self) -> None:
+        """Cut every connection; returns when none is left."""
+        if not self.protocols:
+            return
+        emptied = self._emptied = Deferred()
+        for connection in list(self.protocols):
+            untyped(connection).abortConnection()
+        await emptied
+
+
+def untyped(thing: object) -> Any:
+    """twisted.web's server classes carry no types."""
+    return thing

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, func, insert, update
+from sqlalchemy import Connection, bindparam, delete, insert, update
 
 from foundation.clock import Saved
 from gateway.domain.attempt import Wire
@@ -20,10 +21,9 @@ from gateway.domain.outcomes import Outcome
 from gateway.store.closing import insert_closing_for
 from gateway.store.counting import Changes, change_counters
 from gateway.store.faults import LeaseLost
-from gateway.store.schema import actions, attempts, deliveries, maybe_microseconds, message_ids, microseconds
+from gateway.store.prepared import Prepared, Row
+from gateway.store.schema import actions, attempts, deliveries, message_ids, microseconds
 from gateway.store.schema import milestones as milestone_rows
-
-Row = dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ class DeliveryWrite:
     milestones: Sequence[int] = field(default=())
 
 
-_UPDATE_DELIVERY = (
+_UPDATE_DELIVERY = Prepared(
     update(deliveries)
     .where(
         deliveries.c.id == bindparam("row"),
@@ -64,88 +64,83 @@ _UPDATE_DELIVERY = (
         deliveries.c.lease_epoch == bindparam("epoch"),
     )
     .values(
-        state=bindparam("state"),
-        outcome=bindparam("outcome"),
-        attempts=bindparam("attempts"),
-        ordinal=bindparam("ordinal"),
-        not_before=bindparam("not_before"),
-        avoid=bindparam("avoid"),
-        possible_duplicate=bindparam("possible_duplicate"),
-        version=bindparam("version"),
-        updated_at=bindparam("updated_at"),
-    )
-)
-
-
-def _new(name: str) -> BindParameter[Any]:
-    return bindparam(f"new_{name}", type_=attempts.c[name].type)
-
-
-_WIRE = (
-    "sent_at",
-    "ended_at",
-    "outcome",
-    "peer",
-    "reference",
-    "sip_code",
-    "q850_cause",
-    "command_status",
-    "receipt_status",
-    "error",
-    "segments",
-    "answered_at",
-    "heard_milliseconds",
-)
-_UPDATE_ATTEMPT = (
-    update(attempts)
-    .where(attempts.c.id == bindparam("row"))
-    .values(
         {
-            **{
-                name: func.coalesce(bindparam(f"new_{name}", type_=attempts.c[name].type), attempts.c[name])
-                for name in _WIRE
-            },
-            "interrupted": attempts.c.interrupted | _new("interrupted"),
+            name: bindparam(f"new_{name}")
+            for name in (
+                "state",
+                "outcome",
+                "attempts",
+                "ordinal",
+                "not_before",
+                "avoid",
+                "possible_duplicate",
+                "version",
+                "updated_at",
+            )
         }
     )
 )
-_INSERT_ATTEMPT = insert(attempts)
+_BEGUN = ("id", "started_at", "possible_duplicate", "interrupted")
+_INSERT_ATTEMPT = Prepared(insert(attempts), _BEGUN)
+
+
+_FORGET_ID = Prepared(
+    delete(message_ids).where(
+        message_ids.c.smsc == bindparam("smsc"), message_ids.c.message_id == bindparam("message_id")
+    )
+)
+_KEEP_ID = Prepared(insert(message_ids), ("smsc", "message_id", "attempt", "at"))
+
+
+@cache
+def _update_attempt(columns: tuple[str, ...]) -> Prepared:
+    """The update of these columns of an attempt: there are as many as there are kinds of news of one."""
+    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in columns}
+    return Prepared(update(attempts).where(attempts.c.id == bindparam("row")).values(values))
 
 
 def apply_writes(connection: Connection, writes: Sequence[DeliveryWrite]) -> None:
     """Save them in order. Raises LeaseLost when a row was not as expected; then the caller rolls back."""
     begun = [_attempt_insert(write) for write in writes if write.attempt is not None and write.attempt.began]
     if begun:
-        connection.execute(_INSERT_ATTEMPT, begun)
-    changed = [_delivery_row(write) for write in writes if write.after is not write.before]
+        _INSERT_ATTEMPT.run(connection, begun)
+    changed = _delivery_rows(writes)
     if changed:
-        result = connection.execute(_UPDATE_DELIVERY, changed)
-        if result.rowcount != len(changed):
-            raise LeaseLost(f"{len(changed) - result.rowcount} of {len(changed)} deliveries are no longer as they were")
-    known = [_attempt_update(write) for write in writes if write.attempt is not None and not write.attempt.began]
-    if known:
-        connection.execute(_UPDATE_ATTEMPT, known)
+        done = _UPDATE_DELIVERY.run(connection, changed)
+        if done != len(changed):
+            raise LeaseLost(f"{len(changed) - done} of {len(changed)} deliveries are no longer as they were")
+    _update_attempts(connection, writes)
     _count(connection, writes)
     _keep_message_ids(connection, writes)
     _rest(connection, writes)
 
 
-def _delivery_row(write: DeliveryWrite) -> Row:
-    after = write.after
-    return {
-        "row": after.id,
-        "expected": write.before.version,
-        "epoch": after.epoch,
-        "state": after.state._value_,
-        "outcome": after.outcome._value_,
-        "attempts": after.attempts,
-        "ordinal": after.ordinal,
-        "not_before": None if after.not_before is None else microseconds(after.not_before),
-        "avoid": " ".join(sorted(after.avoid)) if after.avoid else "",
-        "possible_duplicate": after.possible_duplicate,
-        "version": after.version,
-        "updated_at": microseconds(write.at),
-    }
+def _delivery_rows(writes: Iterable[DeliveryWrite]) -> list[Row]:
+    """One row a delivery: several decisions on it in one group are saved as the last one, from the first's version.
+    They must follow each other; where they do not, memory was wrong in between."""
+    rows: dict[int, Row] = {}
+    for write in writes:
+        before, after = write.before, write.after
+        if after is before:
+            continue
+        earlier = rows.get(after.id)
+        if earlier is not None and earlier["new_version"] != before.version:
+            raise LeaseLost("a decision rests on another one that was not saved")
+        rows[after.id] = {
+            "row": after.id,
+            "expected": before.version if earlier is None else earlier["expected"],
+            "epoch": after.epoch,
+            "new_state": after.state._value_,
+            "new_outcome": after.outcome._value_,
+            "new_attempts": after.attempts,
+            "new_ordinal": after.ordinal,
+            "new_not_before": None if after.not_before is None else microseconds(after.not_before),
+            "new_avoid": " ".join(sorted(after.avoid)) if after.avoid else "",
+            "new_possible_duplicate": after.possible_duplicate,
+            "new_version": after.version,
+            "new_updated_at": microseconds(write.at),
+        }
+    return list(rows.values())
 
 
 def _attempt_insert(write: DeliveryWrite) -> Row:
@@ -158,31 +153,53 @@ def _attempt_insert(write: DeliveryWrite) -> Row:
     }
 
 
-def _attempt_update(write: DeliveryWrite) -> Row:
-    change = write.attempt
-    assert change is not None
-    wire = change.wire or _NO_WIRE
-    at = microseconds(write.at)
-    return {
-        "row": change.id,
-        "new_sent_at": at if change.sent else None,
-        "new_ended_at": at if change.ended else None,
-        "new_outcome": None if change.outcome is None else change.outcome._value_,
-        "new_peer": wire.peer,
-        "new_reference": wire.reference,
-        "new_sip_code": wire.sip_code,
-        "new_q850_cause": wire.q850_cause,
-        "new_command_status": wire.command_status,
-        "new_receipt_status": wire.receipt_status,
-        "new_error": wire.error,
-        "new_segments": wire.segments,
-        "new_answered_at": maybe_microseconds(wire.answered_at),
-        "new_heard_milliseconds": wire.heard_milliseconds,
-        "new_interrupted": change.interrupted,
-    }
+def _update_attempts(connection: Connection, writes: Iterable[DeliveryWrite]) -> None:
+    """News of attempts: what is known stays where nothing new is said."""
+    merged: dict[int, Row] = {}
+    for write in writes:
+        if write.attempt is not None and not write.attempt.began:
+            news = _news(write.attempt, microseconds(write.at))
+            merged.setdefault(write.attempt.id, {"row": write.attempt.id}).update(news)
+    shapes: dict[tuple[str, ...], list[Row]] = {}
+    for row in merged.values():
+        if len(row) > 1:
+            shapes.setdefault(tuple(name[4:] for name in row if name != "row"), []).append(row)
+    for columns, rows in shapes.items():
+        _update_attempt(columns).run(connection, rows)
 
 
-_NO_WIRE = Wire()
+_WIRE_FIELDS = (
+    "peer",
+    "reference",
+    "sip_code",
+    "q850_cause",
+    "command_status",
+    "receipt_status",
+    "error",
+    "segments",
+    "heard_milliseconds",
+)
+
+
+def _news(change: AttemptRow, at: int) -> Row:
+    row: Row = {}
+    if change.sent:
+        row["new_sent_at"] = at
+    if change.ended:
+        row["new_ended_at"] = at
+    if change.interrupted:
+        row["new_interrupted"] = True
+    if change.outcome is not None:
+        row["new_outcome"] = change.outcome._value_
+    wire = change.wire
+    if wire is not None:
+        for name in _WIRE_FIELDS:
+            value = getattr(wire, name)
+            if value is not None:
+                row[f"new_{name}"] = value
+        if wire.answered_at is not None:
+            row["new_answered_at"] = microseconds(wire.answered_at)
+    return row
 
 
 def _count(connection: Connection, writes: Iterable[DeliveryWrite]) -> None:
@@ -208,16 +225,8 @@ def _keep_message_ids(connection: Connection, writes: Iterable[DeliveryWrite]) -
     }
     if not rows:
         return
-    dialect = connection.dialect.name
-    statement = insert(message_ids)
-    if dialect == "sqlite":
-        connection.execute(statement.prefix_with("OR REPLACE"), list(rows.values()))
-        return
-    for pair in rows:
-        connection.execute(
-            message_ids.delete().where(message_ids.c.smsc == pair[0], message_ids.c.message_id == pair[1])
-        )
-    connection.execute(statement, list(rows.values()))
+    _FORGET_ID.run(connection, list(rows.values()))
+    _KEEP_ID.run(connection, list(rows.values()))
 
 
 def _rest(connection: Connection, writes: Iterable[DeliveryWrite]) -> None:

@@ -233,9 +233,11 @@ class MediaCore:
             return -1
         if source is not None and leg.latched is not None and source != leg.latched:
             return -1
-        target = relaying.rewrite(leg, data, length, now)
-        if target is not None:
-            return target.number
+        relay = leg.relay
+        if relay is not None and relay.fast:
+            target = relaying.rewrite(leg, relay, data, length, now)
+            if target >= 0:
+                return target
         view = memoryview(data)[:length]
         header = parse(view)
         if header is not None and leg.remote is not None and self._is_expected(leg, header, source, now):
@@ -275,6 +277,8 @@ class MediaCore:
             return
         if leg.listens_fully:
             leg.reception.count(header.sequence, header.timestamp, header.ssrc, now)
+        else:
+            leg.reception.count_unheard(1)
         if leg.recording is not None and hears(leg.remote):
             recording = leg.recording
             recording.receive(header, payload, leg.remote.codec, now)

@@ -126,6 +126,8 @@ class Leg:
     bank: Bank | None = None
     bank_ticks: int = 0
     playing: Playing | None = None
+    in_row: Playing | None = None
+    """What the leg's row in its bank reads, and so whose position the row holds."""
     peer: Leg | None = None
     relay: Relay | None = None
     sender: DigitSender | None = None

@@ -45,6 +45,8 @@ class Bank:
         self.size = packet_milliseconds * 8
         self.legs: list[int] = []
         self.ticks = 0
+        self.version = 0
+        """Changes with `legs`, so that a shell may keep what it looked up for them."""
         self._row_of: dict[int, int] = {}
         self._tracks: list[Track | None] = []
         self._rows_of: dict[Track, set[int]] = {}
@@ -76,6 +78,7 @@ class Bank:
         self._position[row] = 0
         self._limit[row] = _NEVER
         self._marked = True
+        self.version += 1
 
     def set_track(self, leg: int, track: Track, position: int, limit: int) -> None:
         """Read from `track` at `position`; told of in `advance` once `limit` is reached. The caller sees to it that
@@ -94,18 +97,17 @@ class Bank:
         self._payload[row] = octet[0]
         self._limit[row] = _NEVER
 
-    def reads(self, leg: int, track: Track) -> bool:
-        return self._tracks[self._row_of[leg]] is track
-
     def position(self, leg: int) -> int:
         """Bytes of the track that were sent."""
         return int(self._position[self._row_of[leg]])
 
     def set_payload_type(self, leg: int, payload_type: int) -> None:
-        self._second[self._row_of[leg]] = payload_type
+        row = self._row_of[leg]
+        self._second[row] = self._second[row] & 0x80 | payload_type
 
     def remove(self, leg: int) -> tuple[int, int]:
         """The row is given up; what its next sequence number and timestamp would have been."""
+        self.version += 1
         row = self._row_of.pop(leg)
         after = int(self._sequence[row]), int(self._timestamp[row])
         self._leave_track(row)

@@ -12,6 +12,7 @@ from ivr.media.leg import Leg, Line, Relay, hears
 from ivr.media.rtp import HEADER, Header, packet, sequence_step
 
 _NEW_STREAM_STEP = 1000
+_unpack, _pack = HEADER.unpack_from, HEADER.pack_into
 
 
 def join(leg: Leg) -> None:
@@ -55,27 +56,27 @@ def passes(target: Leg) -> bool:
     return target.line is Line.OPEN and target.bank is None and target.sender is None
 
 
-def rewrite(leg: Leg, data: bytearray | memoryview, length: int, now: Monotonic) -> Leg | None:
-    """The short path: an ordinary sound packet gets its new header in place; the leg to send it to, or None when the
-    packet needs a closer look."""
-    relay = leg.relay
-    if relay is None or not relay.fast or length <= 12:
-        return None
-    flags, second, sequence, timestamp, ssrc = HEADER.unpack_from(data)
+def rewrite(leg: Leg, relay: Relay, data: bytearray | memoryview, length: int, now: Monotonic) -> int:
+    """The short path (`relay.fast`): an ordinary sound packet gets its new header in place. The leg to send it to, or
+    -1 when the packet needs a closer look."""
+    if length <= 12:
+        return -1
+    flags, second, sequence, timestamp, ssrc = _unpack(data)
     if flags != 0x80 or second & 0x7F != relay.source_payload_type or ssrc != relay.source_ssrc:
-        return None
-    if not -_NEW_STREAM_STEP < ((sequence - relay.last_sequence + 0x8000) & 0xFFFF) - 0x8000 < _NEW_STREAM_STEP:
-        return None
+        return -1
+    step = (sequence - relay.last_sequence) & 0xFFFF
+    if _NEW_STREAM_STEP < step < 0x10000 - _NEW_STREAM_STEP:
+        return -1
     relay.last_sequence = sequence
     leg.reception.count(sequence, timestamp, ssrc, now)
     target = relay.target
     sequence = (sequence + relay.sequence_offset) & 0xFFFF
     timestamp = (timestamp + relay.timestamp_offset) & 0xFFFFFFFF
-    HEADER.pack_into(data, 0, 0x80, second & 0x80 | relay.payload_type, sequence, timestamp, target.ssrc)
+    _pack(data, 0, 0x80, second & 0x80 | relay.payload_type, sequence, timestamp, target.ssrc)
     target.sequence = sequence + 1
     target.last_timestamp = timestamp
     target.packets_sent += 1
-    return target
+    return target.number
 
 
 def forward(leg: Leg, header: Header, payload: bytes, *, is_event: bool, now: Monotonic) -> list[tuple[int, bytes]]:

@@ -15,6 +15,7 @@ CLOCK_RATE = 8000
 """RTP ticks a second for PCMA, PCMU, telephone-event and, by an old mistake kept on purpose, G.722 (RFC 3551 §4.5.2)."""
 
 _VERSION_2 = 0x80
+_NEW_STREAM_STEP = 1000
 
 
 class Header(NamedTuple):
@@ -79,21 +80,20 @@ class Reception:
     """What came in on one leg (RFC 3550 §A.3, §A.8). Loss and jitter are counted over what is listened to whole:
     where the kernel passes only digits, gaps in the sequence mean nothing."""
 
-    __slots__ = ("_arrival", "_expected", "_highest", "_in_order", "_ssrc", "_timestamp", "jitter_ticks", "received")
+    __slots__ = ("_expected", "_highest", "_ssrc", "_transit", "_unheard", "jitter_ticks", "received")
 
     def __init__(self) -> None:
         self.received = 0
         self.jitter_ticks = 0.0
         self._expected = 0
-        self._in_order = 0
+        self._unheard = 0
         self._ssrc = -1
         self._highest = 0
-        self._arrival = 0.0
-        self._timestamp = 0
+        self._transit = 0.0
 
     @property
     def lost(self) -> int:
-        return max(self._expected - self._in_order, 0)
+        return max(self._expected - (self.received - self._unheard), 0)
 
     @property
     def jitter_milliseconds(self) -> float:
@@ -102,27 +102,28 @@ class Reception:
     def count(self, sequence: int, timestamp: int, ssrc: int, now: float) -> None:
         """One sound packet, in the order of arrival; `now` in seconds."""
         self.received += 1
-        self._in_order += 1
-        step = ((sequence - self._highest + 0x8000) & 0xFFFF) - 0x8000
-        if ssrc != self._ssrc or not -1000 < step < 1000:
+        transit = now * CLOCK_RATE - timestamp
+        step = (sequence - self._highest) & 0xFFFF
+        if step < _NEW_STREAM_STEP and ssrc == self._ssrc:
+            self._expected += step
+            self._highest = sequence
+            difference = transit - self._transit
+            if difference < 0:
+                difference = -difference
+            # A jump of the sender's clock, or its wrap, is no jitter.
+            if difference < CLOCK_RATE:
+                self.jitter_ticks += (difference - self.jitter_ticks) / 16
+            self._transit = transit
+        elif ssrc != self._ssrc or step < 0x10000 - _NEW_STREAM_STEP:
             self._ssrc = ssrc
             self._highest = sequence
             self._expected += 1
-        else:
-            if step > 0:
-                self._expected += step
-                self._highest = sequence
-            ticks = (now - self._arrival) * CLOCK_RATE - (
-                ((timestamp - self._timestamp + 0x80000000) & 0xFFFFFFFF) - 0x80000000
-            )
-            if -CLOCK_RATE < ticks < CLOCK_RATE:
-                self.jitter_ticks += (abs(ticks) - self.jitter_ticks) / 16
-        self._arrival = now
-        self._timestamp = timestamp
+            self._transit = transit
 
     def count_unheard(self, packets: int) -> None:
         """Packets that were not listened to: digits, and what the kernel filter kept away."""
         self.received += packets
+        self._unheard += packets
 
     def restart(self) -> None:
         """Listening whole begins (again): the gap since the last packet is no loss."""

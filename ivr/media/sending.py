@@ -127,6 +127,7 @@ class Sending:
         playing.lap = playing.track = track
         playing.position = sent % len(track.octets) if playing.repeats else min(sent, len(track.octets))
         playing.base = sent - playing.position
+        leg.in_row = None
 
     # ---- in and out of the banks
 
@@ -179,10 +180,10 @@ class Sending:
         self._keep_position(leg)
         leg.sequence, leg.last_timestamp = bank.remove(leg.number)
         leg.packets_sent += bank.ticks - leg.bank_ticks
-        leg.bank = None
+        leg.bank = leg.in_row = None
 
     def _keep_position(self, leg: Leg) -> None:
-        if leg.playing is not None and leg.bank is not None and leg.bank.reads(leg.number, leg.playing.track):
+        if leg.playing is not None and leg.bank is not None and leg.in_row is leg.playing:
             leg.playing.position = leg.bank.position(leg.number)
 
     def _arm(self, leg: Leg) -> None:
@@ -190,6 +191,7 @@ class Sending:
         bank, playing = leg.bank, leg.playing
         assert bank is not None
         if playing is None:
+            leg.in_row = None
             bank.set_silence(leg.number, silence(self._codec(leg), 1))
             return
         self._keep_position(leg)
@@ -200,6 +202,7 @@ class Sending:
             if mark is not None:
                 limit = min(limit, mark - playing.base)
         bank.set_track(leg.number, playing.track, playing.position, limit)
+        leg.in_row = playing
 
     @staticmethod
     def _begin_tail(playing: Playing, size: int, stillness: bytes) -> None:
@@ -226,6 +229,7 @@ class Sending:
             self.end(leg, complete=True)
         elif playing.repeats and playing.position >= len(playing.track.octets):
             playing.base, playing.position, playing.track = sent, 0, playing.lap
+            leg.in_row = None
         self.route(leg, now)
 
     # ---- digits

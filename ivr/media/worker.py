@@ -38,6 +38,13 @@ _EVENTS_A_TURN = 256
 _LONGEST_DATAGRAM = 2048
 _LONGEST_WAIT = 1.0
 _MOST_UNSENT = 8 << 20
+_SWEEP_SECONDS = 0.04
+"""Legs of which only digits are wanted are asked this often. In an epoll set each would wake it at every packet that it
+sends (its buffer has room again): measured, 1.0 µs a packet, a quarter of all; the sweep costs 0.1."""
+_BUSY_TURN = 2
+_MODERATION_SECONDS = 0.002
+"""After a turn with so many packets the next one waits so long, so that they come in batches: a turn costs as much as
+five packets, waking up for each included (measured: 14 µs a relayed packet without, 7 with)."""
 
 
 class Worker:
@@ -54,7 +61,11 @@ class Worker:
         self._legs: dict[int, LegSocket] = {}
         self._legs_by_fd: dict[int, LegSocket] = {}
         self._sends: dict[int, Send] = {}
+        self._rows: dict[Bank, tuple[int, list[Send]]] = {}
         self._buffer = memoryview(bytearray(_LONGEST_DATAGRAM))
+        self._quiet = select.poll()
+        self._quiet_legs = 0
+        self._next_sweep = 0.0
         self._epoll = select.epoll()
         self._woken = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._recordings = RecordingThread(lambda: os.eventfd_write(self._woken, 1))
@@ -64,10 +75,14 @@ class Worker:
 
     def run(self) -> None:
         """Until the daemon's end of the socket closes; recordings under way are kept."""
+        ready: list[tuple[int, int]] = []
         while self._alive:
-            self._sleep()
+            if len(ready) >= _BUSY_TURN:
+                self._moderate()
+            something_came = self._sleep()
             self._send_by_the_clock()
-            for fd, events in self._epoll.poll(0, _EVENTS_A_TURN):
+            ready = self._epoll.poll(0, _EVENTS_A_TURN) if something_came else []
+            for fd, events in ready:
                 leg = self._legs_by_fd.get(fd)
                 if leg is not None:
                     self._receive(leg)
@@ -75,6 +90,8 @@ class Worker:
                     self._control_ready(events)
                 elif fd == self._woken:
                     os.eventfd_read(self._woken)
+            if self._quiet_legs and self._clock() >= self._next_sweep:
+                self._sweep()
             self._core.handle_deadline(self._now())
             self._pass_on()
         self._end()
@@ -82,11 +99,21 @@ class Worker:
     def _now(self) -> Monotonic:
         return Monotonic(self._clock())
 
-    def _sleep(self) -> None:
-        """select takes microseconds where epoll rounds up to whole milliseconds."""
+    def _sleep(self) -> bool:
+        """Until the next deadline or until something comes; whether it did. select takes microseconds where epoll
+        rounds up to whole milliseconds."""
+        now = self._clock()
         deadline = self._core.next_deadline()
-        wait = _LONGEST_WAIT if deadline is None else min(max(deadline - self._clock(), 0.0), _LONGEST_WAIT)
-        select.select((self._epoll.fileno(),), (), (), wait)
+        wait = _LONGEST_WAIT if deadline is None else min(max(deadline - now, 0.0), _LONGEST_WAIT)
+        if self._quiet_legs:
+            wait = min(wait, max(self._next_sweep - now, 0.0))
+        return bool(select.select((self._epoll.fileno(),), (), (), wait)[0])
+
+    def _moderate(self) -> None:
+        deadline = self._core.next_deadline()
+        wait = _MODERATION_SECONDS if deadline is None else min(_MODERATION_SECONDS, deadline - self._clock())
+        if wait > 0:
+            time.sleep(wait)
 
     # ---- packets
 
@@ -97,12 +124,15 @@ class Worker:
     def _send_bank(self, bank: Bank) -> None:
         """One `send` a packet. A refused one (the other side's port is closed) is that call's matter alone: the
         iteration goes on behind it."""
-        sends = self._sends
-        packets = iter(zip(bank.legs, bank.views))  # noqa: B905  # views are longer: rows in reserve
+        version, sends = self._rows.get(bank, (-1, []))
+        if version != bank.version:
+            sends = [self._sends[leg] for leg in bank.legs]
+            self._rows[bank] = (bank.version, sends)
+        packets = iter(zip(sends, bank.views))  # noqa: B905 views are longer: rows in reserve
         while True:
             try:
-                for leg, data in packets:
-                    sends[leg](data)
+                for send, data in packets:
+                    send(data)
                 return
             except OSError:
                 continue
@@ -125,8 +155,16 @@ class Worker:
             # Nothing there after all, or the far port refused an earlier packet.
             return
 
+    def _sweep(self) -> None:
+        """Look after the quiet legs, all in one call."""
+        self._next_sweep = self._clock() + _SWEEP_SECONDS
+        for fd, _ in self._quiet.poll(0):
+            leg = self._legs_by_fd.get(fd)
+            if leg is not None:
+                self._drain(leg)
+
     def _drain(self, leg: LegSocket) -> None:
-        """What came before the filter was there."""
+        """All that waits on a latched leg; a few of many, should it be flooded."""
         buffer = self._buffer
         for _ in range(64):
             try:
@@ -233,24 +271,40 @@ class Worker:
             self._watch(leg)
         elif isinstance(order, Latch):
             leg.connect(order.address)
-            self._sends[leg.number] = leg.send
+            self._set_send(leg)
         elif isinstance(order, ListenToDigits):
+            self._unwatch(leg)
             leg.listen_to_digits(order.telephone_event)
-            self._drain(leg)
+            self._watch(leg)
+            self._drain(leg)  # what came before the filter was there
         elif isinstance(order, ListenToAll):
+            self._unwatch(leg)
             leg.listen_to_all()
+            self._watch(leg)
         elif isinstance(order, Release):
             self._unwatch(leg)
             del self._legs[leg.number], self._sends[leg.number]
             self._ports.give_back(leg)
 
     def _watch(self, leg: LegSocket) -> None:
-        self._epoll.register(leg.rtp, select.EPOLLIN)
+        if leg.filtered:
+            self._quiet.register(leg.rtp, select.POLLIN)
+            self._quiet_legs += 1
+        else:
+            self._epoll.register(leg.rtp, select.EPOLLIN)
         self._legs_by_fd[leg.rtp.fileno()] = leg
+        self._set_send(leg)
+
+    def _set_send(self, leg: LegSocket) -> None:
         self._sends[leg.number] = leg.send
+        self._rows.clear()
 
     def _unwatch(self, leg: LegSocket) -> None:
-        self._epoll.unregister(leg.rtp)
+        if leg.filtered:
+            self._quiet.unregister(leg.rtp)
+            self._quiet_legs -= 1
+        else:
+            self._epoll.unregister(leg.rtp)
         del self._legs_by_fd[leg.rtp.fileno()]
 
     def _end(self) -> None:

@@ -13,10 +13,11 @@ from ivr.call import LegId, SavedDialog
 from ivr.sip.callee import ALLOW, Callee
 from ivr.sip.caller import Caller, calling_dialog
 from ivr.sip.core import ALLOWED, Core, Random, response_to
-from ivr.sip.events import InviteRequest, Peer, Pinged, Reason, SipEvent
+from ivr.sip.events import InviteRequest, Peer, Pinged, Reason, Registration, SipEvent
 from ivr.sip.indialog import InDialog
 from ivr.sip.legs import EXPIRED, Legs
 from ivr.sip.message import Fields, MessageFault, Request, Response, parse
+from ivr.sip.registration import Registrations
 from ivr.sip.session import Event, Session
 from ivr.sip.sources import Source, Sources
 from ivr.sip.timers import Timer, Times
@@ -47,6 +48,7 @@ class UserAgent:
         self._caller = Caller(self._core, self._legs)
         self._callee = Callee(self._core, self._legs, is_ours)
         self._in_dialog = InDialog(self._core, self._legs)
+        self._registrations = Registrations(self._core)
         self._pings: dict[str, Transaction] = {}
 
     # ---- the endpoint contract
@@ -83,6 +85,8 @@ class UserAgent:
                 session = self._core.sessions.get(str(who))
                 if session is not None:
                     self._leg_deadline(session, timer, now)
+            elif timer == "register":
+                self._registrations.due(str(who), now)
             else:
                 self._ping_ended(str(who), None, now, 0.0)
 
@@ -99,6 +103,13 @@ class UserAgent:
     def broken(self, destination: Address, transport: str, now: Monotonic) -> None:
         """The shell could not send there: transactions towards it end at once (RFC 3261 §18.4)."""
         self._core.transactions.broken(destination, transport, now)
+
+    def knows(self, host: str) -> bool:
+        """Whether this host may speak at all: a stream from elsewhere is not even accepted."""
+        if self._core.sources.of(host) is not None:
+            return True
+        self._core.strangers += 1
+        return False
 
     @property
     def strangers(self) -> int:
@@ -189,6 +200,13 @@ class UserAgent:
 
         self._pings[peer.name] = self._core.ask(make, peer, peer.destination, peer.transport, heard, now)
         self._core.deadlines.set(("peer", peer.name, "ping"), Monotonic(now + peer.silence_seconds))
+
+    def register(self, registration: Registration, now: Monotonic) -> None:
+        """Register and keep registered until `unregister`; told as `RegistrationChanged` at each change and refresh."""
+        self._registrations.register(registration, now)
+
+    def unregister(self, peer: str, now: Monotonic) -> None:
+        self._registrations.unregister(peer, now)
 
     def _ping_ended(self, name: str, response: Response | None, now: Monotonic, seconds: float) -> None:
         transaction = self._pings.pop(name, None)
@@ -294,7 +312,7 @@ class UserAgent:
     def _reply_stateless(self, request: Request, status: int, source: Address, transport: str) -> None:
         _mark_received(request, source)
         response = response_to(request, status, self._core.token())
-        self._core.outbox.append(Datagram(bytes(response), answer_address(request, source), transport))
+        self._core.outbox.append(Datagram(bytes(response), answer_address(request, source, transport), transport))
 
     def _leg_deadline(self, session: Session, timer: str, now: Monotonic) -> None:
         if timer in EXPIRED:
@@ -303,6 +321,8 @@ class UserAgent:
             self._legs.resend_ok(session, now)
         elif timer == "reoffer":
             self._in_dialog.retry_reoffer(session, now)
+        elif timer == "reoffer silent":
+            self._in_dialog.reoffer_silent(session, now)
         elif timer == "orphan":
             self._legs.report_noted(session)
 

@@ -51,6 +51,17 @@ class InviteRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Registration:
+    """A registration to keep at a trunk. `registrar` is the Request-URI (`sip:kpn.example`), `address` what is
+    registered (`sip:account@kpn.example`); both go to the peer's destination. `expires` in seconds, as wished."""
+
+    peer: Peer
+    registrar: str
+    address: str
+    expires: int = 3600
+
+
+@dataclass(frozen=True, slots=True)
 class Reason:
     """RFC 3326. `protocol` is `Q.850` or `SIP`."""
 

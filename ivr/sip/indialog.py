@@ -45,9 +45,6 @@ class InDialog:
 
     def _bye(self, session: Session, transaction: Transaction, now: Monotonic) -> None:
         self._core.reply(transaction, 200, now)
-        if session.reoffered is not None:
-            self._core.reply(session.reoffered, 487, now)
-            session.reoffered = None
         self._legs.step(session, Event.BYE, now, transaction.request)
 
     def _info(self, session: Session, transaction: Transaction, now: Monotonic) -> None:
@@ -67,7 +64,7 @@ class InDialog:
     def _reoffer_received(self, session: Session, transaction: Transaction, now: Monotonic) -> None:
         request = transaction.request
         offer = sdp_of(request)
-        if session.reoffering is not None:
+        if session.reoffer_sent is not None:
             self._core.reply(transaction, 491, now)
         elif session.reoffered is not None or session.state is not State.UP or session.unacknowledged is not None:
             self._core.reply(
@@ -133,7 +130,11 @@ class InDialog:
             self._send_reoffer(session, sdp, (), 0, now)
 
     def retry_reoffer(self, session: Session, now: Monotonic) -> None:
-        if session.state is State.UP and session.reoffering is not None:
+        if session.state is not State.UP or session.reoffering is None:
+            return
+        if session.reoffered is not None or session.unacknowledged is not None:
+            self._later(session, now)
+        else:
             self._send_reoffer(session, session.reoffering, (), 0, now)
 
     def _later(self, session: Session, now: Monotonic) -> None:
@@ -153,7 +154,15 @@ class InDialog:
             if response is None or response.status >= 200:
                 self._reoffer_heard(session, invite, response, acknowledgement, credentials, challenges, at)
 
-        self._core.transactions.start(invite, destination, transport, heard, now)
+        session.reoffer_sent = self._core.transactions.start(invite, destination, transport, heard, now)
+        self._core.arm(session, "reoffer silent", self._core.times.give_up, now)
+
+    def reoffer_silent(self, session: Session, now: Monotonic) -> None:
+        """A provisional response came to our re-INVITE, and nothing after it."""
+        if session.reoffer_sent is not None and session.reoffering is not None:
+            self._core.transactions.give_up(session.reoffer_sent)
+            session.reoffering = session.reoffer_sent = None
+            self._core.told.append(ReofferAnswered(session.leg, None, None))
 
     def _reoffer_heard(
         self,
@@ -170,6 +179,8 @@ class InDialog:
             if acknowledgement:
                 return
             acknowledgement.append(b"sent")
+        self._core.disarm(session, "reoffer silent")
+        session.reoffer_sent = None
         if session.state is not State.UP or session.reoffering is None:
             return
         if response is not None and response.status == 491:

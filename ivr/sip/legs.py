@@ -16,7 +16,7 @@ from ivr.sip.message import Fields, Message, Request, Response
 from ivr.sip.session import TABLE, Effect, Event, Session, State, Unacknowledged
 from ivr.sip.transactions import cancel_of
 
-TIMERS = ("silence", "set-up", "ring", "cancel", "resend", "no ACK", "reoffer")
+TIMERS = ("silence", "set-up", "ring", "cancel", "resend", "no ACK", "reoffer", "reoffer silent")
 
 EXPIRED: Mapping[str, Event] = {
     "silence": Event.SILENCE,
@@ -69,7 +69,7 @@ class Legs:
         for effect in transition.effects:
             self._perform[effect](session, message, now)
         if session.state is State.OVER:
-            self._finish(session)
+            self._finish(session, now)
         return True
 
     def perform(self, session: Session, effect: Effect, now: Monotonic) -> None:
@@ -80,9 +80,15 @@ class Legs:
         session.hang_up_fields = reason_fields(reasons)
         self.step(session, Event.HANG_UP, now)
 
-    def _finish(self, session: Session) -> None:
-        self._core.disarm(session, *TIMERS)
+    def _finish(self, session: Session, now: Monotonic) -> None:
+        self._core.disarm(session, *TIMERS, "orphan")
         self._core.remove(session)
+        for waiting in (session.transaction if session.direction == "out" else None, session.reoffer_sent):
+            if waiting is not None:
+                self._core.transactions.give_up(waiting)
+        if session.reoffered is not None:
+            self._core.reply(session.reoffered, 487, now)
+            session.reoffered = None
         self.report_noted(session)
         if session.saved is not None:
             session.saved = replace(session.saved, state="over")
@@ -104,7 +110,7 @@ class Legs:
             status=None if response is None else response.status,
             phrase="" if response is None else response.phrase[:128],
             reasons=() if response is None else reasons_of(response),
-            retry_after=None if response is None else _retry_after(response),
+            retry_after=None if response is None else retry_after(response),
             rang=session.rang,
             cancelled_by_us=session.ended_because == "cancelled",
             timed_out_ringing=session.ended_because == "rang out",
@@ -257,7 +263,8 @@ def sdp_of(message: Message) -> bytes | None:
     return None
 
 
-def _retry_after(response: Response) -> float | None:
+def retry_after(response: Response) -> float | None:
+    """Seconds of a Retry-After (RFC 3261 §20.33); None where there is none that can be read."""
     digits = (response.first("Retry-After") or "").split(";")[0].split("(")[0].strip()
     return float(digits) if digits.isascii() and digits.isdigit() and len(digits) < 8 else None
 

@@ -248,7 +248,7 @@ def _request_fault(request: Request) -> str | None:
     hops = request.first("Max-Forwards")
     if hops is not None and (not re.fullmatch(r"[0-9]{1,10}", hops) or int(hops) > 255):
         return "Max-Forwards is not a number from 0 to 255"
-    if request.uri.startswith("<") or re.match(r"sips?:[^?]*\?", request.uri, re.IGNORECASE):
+    if request.uri.startswith("<") or "?" in request.uri.rpartition("@")[2]:
         return "the Request-URI has brackets or headers"
     return None
 

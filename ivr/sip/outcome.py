@@ -89,9 +89,9 @@ def _cause(failed: Failed, q850: int | None) -> EndCause:
     if stopped and failed.cancelled_by_us:
         return EndCause.CANCELLED
     not_rung = EndCause.NO_ANSWER if failed.rang else EndCause.UNREACHABLE
-    if q850 in Q850:
+    if q850 is not None and q850 in Q850:
         return Q850[q850] or not_rung
-    if failed.status in SIP:
+    if failed.status is not None and failed.status in SIP:
         return SIP[failed.status] or not_rung
     if failed.status in (408, 487) and failed.rang:
         return EndCause.NO_ANSWER

@@ -130,8 +130,9 @@ def _audio(session: list[str], block: list[str], port: int, formats: str, line: 
     names: dict[int, tuple[str, int]] = {}
     for mapped in _attributes(block, "rtpmap"):
         matched = _RTPMAP.fullmatch(mapped)
-        if matched is not None and matched[4] in (None, "1"):
-            names[int(matched[1])] = (matched[2].upper(), int(matched[3]))
+        if matched is not None:
+            one_channel = matched[4] in (None, "1")
+            names[int(matched[1])] = (matched[2].upper() if one_channel else "", int(matched[3]))
     known: list[Format] = []
     telephone_event = None
     for spelled in formats.split():

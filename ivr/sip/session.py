@@ -183,7 +183,7 @@ class Session:
 
     `acknowledged` holds the ACK for each To tag that answered: the first is the call, the others were forks.
     `noted` is the event with which the leg will end. `reoffered` is their re-INVITE or UPDATE that waits for our answer,
-    `reoffering` tells that ours is on its way.
+    `reoffering` is our new offer as long as it is not agreed, `reoffer_sent` its INVITE while that is on its way.
     """
 
     leg: LegId
@@ -211,4 +211,5 @@ class Session:
     unacknowledged: Unacknowledged | None = None
     reoffered: Transaction | None = None
     reoffering: bytes | None = None
+    reoffer_sent: Transaction | None = None
     orphan: bool = False

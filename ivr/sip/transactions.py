@@ -55,7 +55,6 @@ class Transaction:
     hears: Hears | None = None
     sent: bytes = b""
     intervals: dict[Timer, float] = field(default_factory=dict)
-    responses: int = 0
 
 
 class Full(Exception):
@@ -65,7 +64,14 @@ class Full(Exception):
 class Transactions:
     """All client and server transactions of a user agent."""
 
-    def __init__(self, deadlines: Deadlines[DeadlineKey], outbox: list[Datagram], times: Times) -> None:
+    def __init__(
+        self,
+        deadlines: Deadlines[DeadlineKey],
+        outbox: list[Datagram],
+        times: Times,
+        most_served: int = MOST_SERVER_TRANSACTIONS,
+    ) -> None:
+        self._most_served = most_served
         self._deadlines = deadlines
         self._outbox = outbox
         self._times = times
@@ -121,6 +127,12 @@ class Transactions:
         if transaction.number in self._by_number:
             self._remove(transaction)
 
+    def give_up(self, transaction: Transaction) -> None:
+        """Forget a client transaction that has no final answer yet: its owner does not wait any longer. One that has is
+        kept, for copies of the answer."""
+        if transaction.state in (State.CALLING, State.TRYING, State.PROCEEDING):
+            self.drop(transaction)
+
     # ---- server side
 
     def receive_request(self, request: Request, source: Address, transport: str, now: Monotonic) -> Transaction | None:
@@ -131,10 +143,10 @@ class Transactions:
         if known is not None:
             self._step(known, Received.REQUEST, None, now)
             return None
-        if len(self._servers) >= MOST_SERVER_TRANSACTIONS:
+        if len(self._servers) >= self._most_served:
             raise Full
         kind = Kind.INVITE_SERVER if request.method == "INVITE" else Kind.SERVER
-        transaction = self._add(kind, key, request, answer_address(request, source), transport)
+        transaction = self._add(kind, key, request, answer_address(request, source, transport), transport)
         self._servers[key] = transaction
         self._step(transaction, Asked.START, None, now)
         return transaction
@@ -157,11 +169,7 @@ class Transactions:
         asked = {1: Asked.PROVISIONAL, 2: Asked.SUCCESS}.get(response.status // 100, Asked.FAILURE)
         if (transaction.state, asked) in TABLES[transaction.kind]:
             transaction.sent = bytes(response)
-            transaction.responses += 1
             self._step(transaction, asked, None, now)
-
-    def is_over(self, transaction: Transaction) -> bool:
-        return transaction.state is State.TERMINATED
 
     # ---- time and transport
 
@@ -252,11 +260,11 @@ def server_key(request: Request, source: Address, method: str | None = None) -> 
     return (source.host, essentials.call_id, tag, str(essentials.cseq.number), via.sent_by.lower(), via.branch, asked)
 
 
-def answer_address(request: Request, source: Address) -> Address:
-    """Where responses go: to the source's host always; to its port where `rport` asks so (RFC 3581 §4), else to the
-    port in the Via (RFC 3261 §18.2.2)."""
+def answer_address(request: Request, source: Address, transport: str) -> Address:
+    """Where responses go: to the source's host always; over the connection that the request came by, or to its port
+    where `rport` asks so (RFC 3581 §4), else to the port in the Via (RFC 3261 §18.2.2)."""
     via = request.essentials.via
-    if "rport" in via.parameters:
+    if transport != "udp" or "rport" in via.parameters:
         return source
     return Address(source.host, via.port or (5061 if via.transport == "TLS" else 5060))
 

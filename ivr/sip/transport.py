@@ -1,4 +1,4 @@
-"""The thin shell that joins the user agent to UDP sockets: one timer, no decisions."""
+"""The thin shell that joins the user agent to its sockets, UDP and TCP: one timer, no decisions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import cast
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
-from twisted.internet.interfaces import IDelayedCall, IListeningPort, IReactorTime, IReactorUDP
+from twisted.internet.interfaces import IDelayedCall, IListeningPort, IReactorTCP, IReactorTime, IReactorUDP
 from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
 
@@ -17,6 +17,7 @@ from foundation.endpoints import Address, Datagram
 from ivr.sip.endpoint import UserAgent
 from ivr.sip.events import SipEvent
 from ivr.sip.listen import Listen
+from ivr.sip.streams import Streams
 
 _log = Logger()
 
@@ -35,7 +36,9 @@ class SipTransport(Service):
         agent: UserAgent,
         listens: Sequence[Listen],
         heard: Callable[[SipEvent], None],
+        tcp: IReactorTCP | None = None,
     ) -> None:
+        self._streams = None if tcp is None else Streams(tcp, agent.knows, self._received, self._broken)
         self._time = time
         self._udp = udp
         self._agent = agent
@@ -46,9 +49,14 @@ class SipTransport(Service):
         self._flushing = False
 
     def startService(self) -> None:
-        """Bind every `udp` listener; raises CannotListenError for the first that can't be had."""
+        """Bind every `udp` and, where a TCP reactor was given, `tcp` listener; raises CannotListenError for the first
+        that can't be had."""
         self.running = True
         for listen in self._listens:
+            if listen.transport == "tcp" and self._streams is not None:
+                self._streams.listen(listen)
+            if listen.transport != "udp":
+                continue
             socket = _Socket(self._received)
             port = self._udp.listenUDP(listen.port, socket, listen.interface, maxPacketSize=65_536)
             self._sockets.append((listen, socket, port))
@@ -60,6 +68,8 @@ class SipTransport(Service):
             self._timer.cancel()
             self._timer = None
         sockets, self._sockets = self._sockets, []
+        if self._streams is not None:
+            self._streams.stop()
         closing = [maybeDeferred(port.stopListening) for _, _, port in sockets]
         return DeferredList(closing, consumeErrors=True)
 
@@ -98,6 +108,10 @@ class SipTransport(Service):
                 return
 
     def _send(self, datagram: Datagram) -> None:
+        if datagram.transport != "udp":
+            if self._streams is not None:
+                self._streams.send(datagram)
+            return
         for _, socket, _ in self._sockets:
             if socket.transport is not None:
                 try:
@@ -107,9 +121,13 @@ class SipTransport(Service):
                     self._agent.broken(datagram.destination, datagram.transport, self.now())
                 return
 
-    def _received(self, data: bytes, source: Address) -> None:
+    def _broken(self, destination: Address, transport: str) -> None:
+        self._agent.broken(destination, transport, self.now())
+        self.flush()
+
+    def _received(self, data: bytes, source: Address, transport: str = "udp") -> None:
         try:
-            self._agent.receive(data, source, self.now())
+            self._agent.receive(data, source, self.now(), transport)
         except Exception:  # noqa: BLE001 - shell boundary: no datagram may stop the daemon
             _log.failure("a datagram could not be handled")
         self.flush()

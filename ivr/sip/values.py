@@ -23,6 +23,7 @@ _VIA = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_SPACE = re.compile(r"\s")
 _REASON = re.compile(rf"\s*({TOKEN})\s*(;.*)?", re.DOTALL)
 
 
@@ -35,6 +36,8 @@ def split(text: str, separator: str) -> list[str]:
     if separator not in text:
         stripped = text.strip()
         return [stripped] if stripped else []
+    if '"' not in text and "<" not in text:  # nearly all there is: no need to look at each character
+        return [part for part in map(str.strip, text.split(separator)) if part]
     parts: list[str] = []
     start, position, depth = 0, 0, 0
     while position < len(text):
@@ -73,7 +76,8 @@ def parameters(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in split(text, ";"):
         name, _, value = part.partition("=")
-        found.setdefault(name.strip().lower(), unquote(value.strip()))
+        value = value.strip()
+        found.setdefault(name.strip().lower(), unquote(value) if value.startswith('"') else value)
     return found
 
 
@@ -90,6 +94,8 @@ class NameAddress:
         """Raises ValueFault. RFC 3261 §20.10: without angle brackets parameters belong to the header."""
         text = text.strip()
         quoted = _QUOTED.match(text)
+        if quoted is None and text.startswith('"'):
+            raise ValueFault("a quoted string is not closed")
         opening = text.find("<", quoted.end() if quoted else 0)
         if opening < 0:
             uri, _, rest = text.partition(";")
@@ -103,7 +109,7 @@ class NameAddress:
             rest = text[closing + 1 :].strip()
             if rest and not rest.startswith(";"):
                 raise ValueFault("an address is followed by something that is no parameter")
-        if ":" not in uri or any(character.isspace() for character in uri):
+        if ":" not in uri or _SPACE.search(uri) is not None:
             raise ValueFault("an address holds no URI")
         return cls(uri, display, parameters(rest))
 

@@ -1,31 +1,56 @@
 """Text as people write it, made into words as people say it. No I/O.
 
-`normalise` works the rules of a language through a text, in their order. Dutch has them all (`dutch`); other languages
-have what is common to them (`common`), and their voice reads numbers by itself.
+`normalise` works the rules of a language through a text, in their order. Dutch has them all (`dutch`); in other languages
+characters are made plain and the lexicon's words are used, for their voice reads numbers by itself.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+from prompts.lexicon import Lexicon, shipped
 from prompts.normalise.common import prepared, tidied
 from prompts.normalise.dutch import DUTCH_RULES
-from prompts.normalise.rule import Note, Working
+from prompts.normalise.letters import calmed
+from prompts.normalise.numbers import ONE
+from prompts.normalise.other import OTHER_RULES
+from prompts.normalise.rule import Note, Rule, Working, readable
 
 __all__ = ["Normalised", "Note", "normalise"]
+
+_LETTER_S = re.compile(r"(?<![\w'])S(?![\w'])")
+_SHIPPED = shipped()
 
 
 @dataclass(frozen=True, slots=True)
 class Normalised:
-    """`words` as they are spoken; `notes` say which rule did what, in the order of the rules."""
+    """`words` as people read them; `said` as the voice is given them; `notes` say which rule did what, in their order."""
 
     words: str
+    said: str
     notes: tuple[Note, ...]
 
 
-def normalise(text: str, language: str = "nl") -> Normalised:
+def normalise(text: str, language: str = "nl", lexicon: Lexicon = _SHIPPED) -> Normalised:
     """Never raises: what no rule knows stays as it was written."""
-    working = Working(prepared(text))
-    if language == "nl":
-        working.apply(DUTCH_RULES)
-    return Normalised(tidied(working.words()), tuple(working.notes))
+    plain = prepared(text)
+    working = Working(calmed(plain) if language == "nl" else plain)
+    working.apply((_lexicon_rule(lexicon),))
+    if language != "nl":
+        working.apply(OTHER_RULES)
+        words = tidied(working.words())
+        return Normalised(words, words, tuple(working.notes))
+    working.apply(DUTCH_RULES)
+    spoken = tidied(working.said())
+    return Normalised(readable(spoken), _said(spoken, lexicon), tuple(working.notes))
+
+
+def _said(spoken: str, lexicon: Lexicon) -> str:
+    """A lone S is spoken as a sound by the voice, not as a letter."""
+    return _LETTER_S.sub("es", lexicon.sounded(spoken.replace(ONE, "één")))
+
+
+def _lexicon_rule(lexicon: Lexicon) -> Rule:
+    pattern, spoken = lexicon.words()
+    return Rule("lexicon", pattern, lambda match: spoken.get(match.group()) or spoken.get(match.group().lower()), ())

@@ -2,38 +2,56 @@
 
 from __future__ import annotations
 
+import csv
 import re
+from pathlib import Path
 
 from prompts.normalise.numbers import cardinal, digits
 from prompts.normalise.rule import MARKS, Rule, rule
 
-_SPELLED = frozenset(
-    "OV NS GGZ KLM ANWB GVB RET HTM EHBO SMS GPS OM ME AIVD MIVD RIVM BMW VW KPN ING ABN VVD CDA PVV D66 FNV CNV UWV DUO DNA "
-    "VMBO MBO HBO WO CBS NPO NOS RTL TV PC CD DVD USB GSM ID BSN BTW AVG AZC COA IND DJI KMAR NVWA GGD UMC AMC LUMC UMCG MC "
-    "VUMC HMC NFI SUV MPV ATV EK WK NK XL XXL XS BV NV VOF OVV WA APK RDW CJIB NCTV VRU NCC TBS HALT PSV AZ ADO NEC FC SV VV "
-    "RKVV HVV KV BHV AED CO GBA BRP MKB NAM EU VN US UK USA UV LED LPG CV WC AH NN OK".split()
-)
-_WORDS = (
-    frozenset(
-        "DE HET EEN EN VAN IN OP TE AAN BIJ UIT MET VOOR OM IS ER OF AF AL ALS DAT DIE DIT DUS ZIJ HIJ WIJ HEM HUN MAN JAS PET "
-        "BEL NU NA TOT U UW IK JE WE ZE NIET WEL WAS ZAG GA GAAT BIJV LET KIND AUTO HAVO NAVO PIN BOA IKEA HEMA GAMMA LIDL JUMBO "
-        "ALDI SPAR PLUS ACTION DAF SEAT FIAT FORD OPEL KIA MINI AUDI NIEUW HEEFT KIJK UIT ROOD BLAUW UNICEF HALT COVID RAI AHOY "
-        "ZO JA NEE HO STOP DOOR OOK WIE WAT WAAR VIA PER ONZE TEN TER GEEN OUD BOS WEG DAG UUR MEI".split()
-    )
-    - _SPELLED
-)
+
+def _table(name: str) -> dict[str, str]:
+    """A table of two columns that lies beside the program, without its header."""
+    return dict(csv.reader((Path(__file__).parents[1] / name).read_text("utf-8").splitlines()[1:]))
+
+
+_KNOWN = _table("acronyms.csv")
+_PLACES = {name.upper(): name for name in _table("places.csv")}
+
+_CLUSTER = re.compile(r"[^AEIOUYÀ-Ý]{3}")
 _VOWEL = re.compile(r"[AEIOUY]")
 
 
-def _acronym(match: re.Match[str]) -> str | None:
+def _acronym(match: re.Match[str]) -> str:
     text = match["text"]
-    if text in _SPELLED:
+    known = _KNOWN.get(text)
+    if known == "spelled":
         return " ".join(text)
-    if text in _WORDS:
+    if text in _PLACES:
+        return _PLACES[text]
+    if known == "word":
         return text.lower() if len(text) < 4 else text.capitalize()
-    if len(text) <= 3 or not _VOWEL.search(text):
+    if len(text) <= 3 or not _VOWEL.search(text) or (len(text) <= 5 and _CLUSTER.search(text)):
         return " ".join(text)
     return text.capitalize()
+
+
+def calmed(text: str) -> str:
+    """A text all in capitals in small letters, but for what is spelled; others as they are."""
+    letters = [letter for letter in text if letter.isalpha()]
+    if len(letters) < 20 or sum(letter.isupper() for letter in letters) < 0.8 * len(letters):
+        return text
+    return _CAPITALS.sub(_calm_word, text)
+
+
+def _calm_word(match: re.Match[str]) -> str:
+    word = match.group()
+    if _KNOWN.get(word) == "spelled":
+        return word
+    return _PLACES.get(word) or word.lower()
+
+
+_CAPITALS = re.compile(r"(?<![\w\-])[A-ZÀ-Ý]{2,}(?:-[A-ZÀ-Ý]{2,})*(?![\w\-])")
 
 
 def _plural(match: re.Match[str]) -> str:

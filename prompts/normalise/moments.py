@@ -7,9 +7,15 @@ import re
 from prompts.normalise.numbers import cardinal, year
 from prompts.normalise.rule import rule
 
-MONTHS = ("januari", "februari", "maart", "april", "mei", "juni", "juli", "augustus", "september", "oktober", "november", "december")  # fmt: skip
+MONTHS = (
+    "januari", "februari", "maart", "april", "mei", "juni",
+    "juli", "augustus", "september", "oktober", "november", "december",
+)  # fmt: skip
 _MONTH_NAMES = {name[:3]: name for name in MONTHS} | {"mrt": "maart", "sept": "september", "okt": "oktober"}
-_MONTH = r"(?P<month>januari|februari|maart|april|mei|juni|juli|augustus|september|oktober|november|december|(?:jan|feb|mrt|apr|jun|jul|aug|sept?|okt|nov|dec)\b\.?)"
+_MONTH = (
+    r"(?P<month>januari|februari|maart|april|mei|juni|juli|augustus|september|oktober|"
+    r"november|december|(?:jan|feb|mrt|apr|jun|jul|aug|sept?|okt|nov|dec)\b\.?)"
+)
 _DAYS = {
     "ma": "maandag",
     "di": "dinsdag",
@@ -88,7 +94,8 @@ MOMENT_RULES = (
     ),
     rule(
         "day and month in figures",
-        r"(?:(?<=dag )|(?<=op )|(?<=vanaf )|(?<=sinds )|(?<=tot )|(?<=d\.d\. ))(?P<day>\d{1,2})[\-/](?P<month>\d{1,2})(?P<year>)(?![\w\-/]|[.,]\d| (?:jaar|meter|cm|uur))",
+        r"(?:(?<=dag )|(?<=op )|(?<=vanaf )|(?<=sinds )|(?<=tot )|(?<=d\.d\. ))(?P<day>\d{1,2})"
+        r"[\-/](?P<month>\d{1,2})(?P<year>)(?![\w\-/]|[.,]\d| (?:jaar|meter|cm|uur))",
         _numeric_date,
         ("op 12/3", "op twaalf maart"),
         ("maandag 9-3", "maandag negen maart"),
@@ -111,7 +118,8 @@ MOMENT_RULES = (
     ),
     rule(
         "time from and to",
-        r"(?<![\w:.,])(?P<hour>\d{1,2})[:.](?P<minute>\d\d)(?: ?(?:uur|u)\b)? ?[-–—/] ?(?P<hour2>\d{1,2})[:.](?P<minute2>\d\d)(?: ?(?:uur|u)\b\.?| ?h\b)?(?![\w:]|[.,]\d)",
+        r"(?<![\w:.,])(?P<hour>\d{1,2})[:.](?P<minute>\d\d)(?: ?(?:uur|u)\b)? ?[-–—/] ?(?P<hour2>\d{1,2})"
+        r"[:.](?P<minute2>\d\d)(?: ?(?:uur|u)\b\.?| ?h\b)?(?![\w:]|[.,]\d)",
         _time_range,
         ("14:30-15:00 uur", "veertien uur dertig tot vijftien uur"),
         ("22.15 - 23.00 u", "tweeëntwintig uur vijftien tot drieëntwintig uur"),
@@ -133,6 +141,14 @@ MOMENT_RULES = (
         ("14u30", "veertien uur dertig"),
     ),
     rule(
+        "time with a dot, among times",
+        r"(?<!\w)(?P<keep>(?:tussen|om|van|rond|vanaf|tot|omstreeks|sinds) )(?P<hour>[01]?\d|2[0-4])\.(?P<minute>[0-5]\d)"
+        r"(?![\w:]|[.,]\d| ?(?:m|meter|euro|km|kg)\b)",
+        _time,
+        ("tussen 03.00 en 4 uur", "tussen drie uur en 4 uur"),
+        flags=re.IGNORECASE,
+    ),
+    rule(
         "hours from and to",
         r"(?<![\w:.,])(?P<first>\d{1,2}) ?[-–/] ?(?P<last>\d{1,2}) ?(?:uur|u)\b",
         _hour_range,
@@ -147,13 +163,15 @@ MOMENT_RULES = (
     ),
     rule(
         "decade",
-        r"(?P<before>jaren )['’‘]?(?:19)?(?P<tens>[2-9]0)(?!\d)",
-        lambda match: match["before"] + cardinal(int(match["tens"])),
+        r"(?P<keep>jaren )['’‘]?(?:19)?(?P<tens>[2-9]0)(?!\d)",
+        lambda match: cardinal(int(match["tens"])),
         ("jaren '90", "jaren negentig"),
     ),
     rule(
         "year",
-        r"(?:(?<=in )|(?<=sinds )|(?<=uit )|(?<=jaar )|(?<=bouwjaar )|(?<=vanaf )|(?<=van )|(?<=anno )|(?<=eind )|(?<=begin ))(?P<year>1[5-9]\d\d|20\d\d)(?![\w\-]|[.,]\d| ?[A-Z]{2}\b| (?:euro|meter|inwoners|mensen))",
+        r"(?:(?<=in )|(?<=sinds )|(?<=uit )|(?<=jaar )|(?<=bouwjaar )|(?<=vanaf )|(?<=van )"
+        r"|(?<=anno )|(?<=eind )|(?<=begin ))(?P<year>1[5-9]\d\d|20\d\d)(?![\w\-]|[.,]\d|"
+        r" ?[A-Z]{2}\b| (?:euro|meter|inwoners|mensen))",
         lambda match: year(int(match["year"])),
         ("bouwjaar 2019", "bouwjaar tweeduizend negentien"),
         ("in 1998", "in negentien achtennegentig"),

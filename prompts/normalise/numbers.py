@@ -7,7 +7,10 @@ from functools import lru_cache
 
 from num2words import num2words
 
-DIGITS = ("nul", "een", "twee", "drie", "vier", "vijf", "zes", "zeven", "acht", "negen")
+ONE = "e\u2060en"
+"""One as a number. The voice is given `één`, for `een` alone it may take for the article; people read `een`."""
+
+DIGITS = ("nul", ONE, "twee", "drie", "vier", "vijf", "zes", "zeven", "acht", "negen")
 
 _LARGEST = 999_999_999_999
 
@@ -15,6 +18,8 @@ _LARGEST = 999_999_999_999
 @lru_cache(maxsize=4096)
 def cardinal(number: int) -> str:
     """`21` → `eenentwintig`, `2345` → `tweeduizend driehonderdvijfenveertig`. Above 999 thousand million digit by digit."""
+    if number == 1:
+        return ONE
     if number > _LARGEST:
         return digits(str(number))
     if number >= 1000:
@@ -40,14 +45,15 @@ def ordinal(number: int) -> str:
     """`1` → `eerste`, `20` → `twintigste`, `101` → `honderdeerste`."""
     head, _, last = cardinal(number).rpartition(" ")
     rest = number % 100
-    if rest in _SPECIAL_ORDINALS and last.endswith(cardinal(rest)):
-        last = last[: -len(cardinal(rest))] + _SPECIAL_ORDINALS[rest]
+    plain, special = _SPECIAL_ORDINALS.get(rest, ("", ""))
+    if special:
+        last = last.replace(ONE, "een").removesuffix(plain) + special
     else:
         last += "de" if 1 < rest < 20 else "ste"
     return f"{head} {last}".strip()
 
 
-_SPECIAL_ORDINALS = {1: "eerste", 3: "derde", 8: "achtste"}
+_SPECIAL_ORDINALS = {1: ("een", "eerste"), 3: ("drie", "derde"), 8: ("acht", "achtste")}
 
 
 def digits(text: str) -> str:
@@ -75,12 +81,12 @@ def year(number: int) -> str:
     if not 1100 <= number <= 1999:
         return cardinal(number)
     if rest < 10:
-        return f"{cardinal(century)}honderd{cardinal(rest) if rest else ''}"
+        return f"{cardinal(century)}honderd{cardinal(rest).replace(ONE, 'een') if rest else ''}"
     return f"{cardinal(century)} {cardinal(rest)}"
 
 
 def decimal(text: str) -> str:
-    """A number as it is written in Dutch, dots for thousands and a comma: `1.250,5` → `duizend tweehonderdvijftig komma vijf`."""
+    """A number with dots for thousands and a comma: `1.250,5` → `duizend tweehonderdvijftig komma vijf`."""
     whole, comma, fraction = text.replace(".", "").partition(",")
     said = cardinal(int(whole))
     if not comma:

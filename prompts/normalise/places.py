@@ -12,7 +12,7 @@ _STREET = (
     r"|burg|wal|vest|haven|ring|akker|akkers|veld|velden|kamp|erf|hoek|berg|dam|zoom|horst|oord|laantje|boulevard|allee"
     r"|weide|waard|meent|brink|wijk|hoeve|poort|bocht|tuin|kwartier|sloot|vaart|zijde|end|eind|einde|rak|slag|straatje|passage)"
 )
-_AFTER_STREET = rf"(?P<street>(?:[A-ZÀ-Ý0-9][\w'.{MARKS}\-]*[ ])*[\w'\-{MARKS}]*{_STREET}) (?:nr\.? |nummer )?"
+_AFTER_STREET = rf"(?P<keep>(?:[A-ZÀ-Ý][\w'.{MARKS}\-]*[ ])*[\w'\-{MARKS}]*{_STREET} (?:nr\.? |nummer )?)"
 _FLOORS = {
     "hs": "huis",
     "huis": "huis",
@@ -68,16 +68,16 @@ PLACE_RULES = (
     ),
     rule(
         "postcode, small letters",
-        r"(?<![\w,.\-])(?P<before>postcode:? )(?P<figures>[1-9]\d{3})(?: ?(?P<letters>[A-Za-z]{2})(?![\w\-]))?(?!\w)",
-        lambda match: f"{match['before']}{_postcode(match)}",
+        r"(?<![\w,.\-])(?P<keep>postcode:? )(?P<figures>[1-9]\d{3})(?: ?(?P<letters>[A-Za-z]{2})(?![\w\-]))?(?!\w)",
+        _postcode,
         ("postcode 3511", "postcode vijfendertig elf"),
         ("postcode 3511 ab", "postcode vijfendertig elf, A B"),
         flags=re.IGNORECASE,
     ),
     rule(
         "postcode area",
-        r"(?P<before>postcodegebied(?:en)?:? )(?P<figures>[1-9]\d{3})(?!\w)",
-        lambda match: f"{match['before']}{_postcode(match)}",
+        r"(?P<keep>postcodegebied(?:en)?:? )(?P<figures>[1-9]\d{3})(?!\w)",
+        _postcode,
         ("postcodegebied 3511", "postcodegebied vijfendertig elf"),
     ),
     rule(
@@ -103,8 +103,9 @@ PLACE_RULES = (
     ),
     rule(
         "house number",
-        rf"{_AFTER_STREET}(?P<number>\d{{1,4}}){_ADDITION}(?![\w{MARKS}]|[.,:]\d)(?! (?:meter|m|km|cm|uur|jaar|minuten|jongens|mannen|personen)\b)",
-        lambda match: f"{match['street']} {house_number(match['number'], match['addition'])}",
+        rf"{_AFTER_STREET}(?P<number>\d{{1,4}}){_ADDITION}(?![\w{MARKS}]|[.,:]\d)(?! (?:meter|"
+        rf"m|km|cm|uur|jaar|minuten|jongens|mannen|personen)\b)",
+        lambda match: house_number(match["number"], match["addition"]),
         ("Dorpsstraat 12", "Dorpsstraat twaalf"),
         ("Dorpsstraat 12a", "Dorpsstraat twaalf A"),
         ("Lange Nieuwstraat 3-II", "Lange Nieuwstraat drie twee hoog"),
@@ -114,11 +115,10 @@ PLACE_RULES = (
     ),
     rule(
         "house number, named so",
-        rf"(?<!\w)(?P<before>(?:huisnummers?|nummer|nrs?\.?|perceel) )(?!(?:112|113|144)\b)(?P<number>\d{{1,4}}){_ADDITION}(?![\w{MARKS}]|[.,:]\d)",
-        lambda match: (
-            f"{match['before'].replace('nrs', 'nummers').replace('nr.', 'nummer').replace('nr ', 'nummer ')}{house_number(match['number'], match['addition'])}"
-        ),
+        rf"(?<!\w)(?P<keep>(?:huisnummers?|nummer|nrs?\.?|perceel) )(?!(?:112|113|144)\b)"
+        rf"(?P<number>\d{{1,4}}){_ADDITION}(?![\w{MARKS}]|[.,:]\d)",
+        lambda match: house_number(match["number"], match["addition"]),
         ("huisnummer 14b", "huisnummer veertien B"),
-        ("nr. 7", "nummer zeven"),
+        ("nr. 7", "nr. zeven"),
     ),
 )

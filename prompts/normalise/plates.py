@@ -64,8 +64,8 @@ PLATE_RULES = (
     ),
     rule(
         "Dutch number plate, small letters or no dashes",
-        rf"(?P<before>\b(?:kenteken(?:plaat|nummer)?|met nummer)(?: is)?:? )(?P<plate>{_WITHOUT}|{_WITH_DASHES})(?![\w\-])",
-        lambda match: f"{match['before']}{plate(match['plate'])}",
+        rf"(?P<keep>\b(?:kenteken(?:plaat|nummer)?|met nummer)(?: is)?:? )(?P<plate>{_WITHOUT}|{_WITH_DASHES})(?![\w\-])",
+        _plate,
         ("kenteken 12abc3", "kenteken twaalf, A B C, drie"),
         ("kenteken 12 ABC 3", "kenteken twaalf, A B C, drie"),
         ("kenteken: g-001-bb", "kenteken: G, nul nul een, B B"),

@@ -12,8 +12,9 @@ _NUMBER = r"\d{1,3}(?:\.\d{3})+(?:,\d+)?|\d+(?:,\d+)?"
 _CURRENCIES = {"€": "euro", "EUR": "euro", "$": "dollar", "£": "pond"}
 
 _UNITS = {
-    "km/u": "kilometer per uur", "km/h": "kilometer per uur", "km/uur": "kilometer per uur", "kmh": "kilometer per uur",
-    "m/s": "meter per seconde", "km": "kilometer", "hm": "hectometer", "cm": "centimeter", "mm": "millimeter", "mtr": "meter",
+    "km/u": "kilometer per uur", "km/h": "kilometer per uur", "km/uur": "kilometer per uur",
+    "kmh": "kilometer per uur", "m/s": "meter per seconde",
+    "km": "kilometer", "hm": "hectometer", "cm": "centimeter", "mm": "millimeter", "mtr": "meter",
     "m²": "vierkante meter", "m2": "vierkante meter", "m³": "kubieke meter", "m3": "kubieke meter", "ha": "hectare",
     "m": "meter", "kg": "kilo", "kilo": "kilo", "gr": "gram", "g": "gram", "mg": "milligram", "ltr": "liter", "l": "liter",
     "ml": "milliliter", "cl": "centiliter", "cc": "cc", "pk": "pk", "kW": "kilowatt", "kWh": "kilowattuur", "V": "volt",
@@ -75,7 +76,8 @@ def _measure_range(match: re.Match[str]) -> str:
 
 
 def _years_range(match: re.Match[str]) -> str:
-    return f"{cardinal(int(match['first']))} tot {cardinal(int(match['last']))}{match['rest']}"
+    between = "tot" if match["between"].strip() in "-–/" else "à"
+    return f"{cardinal(int(match['first']))} {between} {cardinal(int(match['last']))}{match['rest']}"
 
 
 def _yearling(match: re.Match[str]) -> str:
@@ -87,9 +89,17 @@ def _ordinal(match: re.Match[str]) -> str:
     return ordinal(int(match["number"]))
 
 
+def _slash(match: re.Match[str]) -> str:
+    """`2/3` is two or three, `1/4` one out of four."""
+    first, last = int(match["first"]), int(match["last"])
+    return f"{cardinal(first)} {'of' if last == first + 1 else 'op'} {cardinal(last)}"
+
+
 def _long(match: re.Match[str]) -> str:
     text = match["number"]
     said = digits(text) if len(text) > 6 or (text.startswith("0") and len(text) > 1) else cardinal(int(text))
+    if match["dash"]:
+        return f"{said} "
     before, after = match.string[: match.start()][-1:], match.string[match.end() :][:1]
     return f"{' ' if _JOINS.fullmatch(before) else ''}{said}{' ' if _JOINS.fullmatch(after) else ''}"
 
@@ -107,7 +117,8 @@ QUANTITY_RULES = (
     ),
     rule(
         "length of a person, from and to",
-        r"(?<![\w,.])(?P<metres>[12])[,.](?P<centimetres>\d\d)(?: ?m(?:eter)?)? ?(?:[-–/]|tot|à|a) ?(?P<metres2>[12])[,.](?P<centimetres2>\d\d) ?(?:m|mtr|meter)\b",
+        r"(?<![\w,.])(?P<metres>[12])[,.](?P<centimetres>\d\d)(?: ?m(?:eter)?)? ?(?:[-–/]"
+        r"|tot|à|a) ?(?P<metres2>[12])[,.](?P<centimetres2>\d\d) ?(?:m|mtr|meter)\b",
         _length_range,
         ("1,75-1,80 m", "een meter vijfenzeventig tot een meter tachtig"),
     ),
@@ -124,11 +135,22 @@ QUANTITY_RULES = (
         ("1m75", "een meter vijfenzeventig"),
     ),
     rule(
+        "length of a person, without unit",
+        r"(?<!\w)(?P<keep>(?:ca\.?|circa|ong\.|ongeveer|±|\+/-|plm\.|lengte:?|is|en) )(?P<metres>1)"
+        r"[.,](?P<centimetres>[4-9]\d)(?= lang|[,;]|\.(?!\d)|$)",
+        _length,
+        ("ca. 1.80, slank", "ca. een meter tachtig, slank"),
+        ("lengte: 1,75.", "lengte: een meter vijfenzeventig."),
+        flags=re.IGNORECASE,
+    ),
+    rule(
         "years old, from and to",
-        r"(?<![\w,.\-])(?P<first>\d{1,3})(?: ?[-–/] ?| à | a )(?P<last>\d{1,3})(?P<rest> ?(?:-?jarige|jaar|jr\b|jongens|mannen|personen|minuten|meter|weken|dagen|maanden|kilo|km\b|cm\b|euro|man|keer))",
+        r"(?<![\w,.\-])(?P<first>\d{1,3})(?P<between> ?[-–/] ?| à | a )(?P<last>\d{1,3})"
+        r"(?P<rest> ?(?:-?jarige|jaar|jr\b|jongens|mannen|personen|minuten|meter|weken|dagen|"
+        r"maanden|kilo|km\b|cm\b|euro|man|keer))",
         _years_range,
         ("20-25 jaar", "twintig tot vijfentwintig jaar"),
-        ("15 à 16 jaar", "vijftien tot zestien jaar"),
+        ("15 à 16 jaar", "vijftien à zestien jaar"),
     ),
     rule(
         "measure from and to",
@@ -174,10 +196,9 @@ QUANTITY_RULES = (
     rule(
         "score or ratio",
         r"(?<![\w,.])(?P<first>\d{1,2})/(?P<last>\d{1,2})(?![\w/])",
-        lambda match: (
-            f"{cardinal(int(match['first']))} {'of' if int(match['last']) == int(match['first']) + 1 else 'op'} {cardinal(int(match['last']))}"
-        ),
+        _slash,
         ("2/3", "twee of drie"),
+        ("1/4", "een op vier"),
     ),
     rule(
         "number from and to",
@@ -199,10 +220,11 @@ QUANTITY_RULES = (
     ),
     rule(
         "number",
-        r"(?P<number>\d+)",
+        r"(?P<number>\d+)(?P<dash>-(?=[a-z]{2}))?",
         _long,
         ("4", "vier"),
         ("1250", "duizend tweehonderdvijftig"),
         ("007", "nul nul zeven"),
+        ("5-deurs", "vijf deurs"),
     ),
 )

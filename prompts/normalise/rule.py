@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from prompts.normalise.numbers import ONE
+
 MARKS = "\ue000-\uf8ff"
 WORD = rf"[\w{MARKS}]"
 """A character of a word, or something that was already spoken."""
@@ -24,8 +26,11 @@ Say = Callable[[re.Match[str]], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One row. `examples` are (written, spoken) pairs that hold for the rule alone; a test runs them all. What a rule that
-    `rewrites` gives is text still, for later rules to read."""
+    """One row. `examples` are (written, spoken) pairs that hold for the rule alone; a test runs them all.
+
+    A group named `keep` at the pattern's beginning is looked at and left as it is. What a rule that `rewrites` gives is text
+    still, for later rules to read.
+    """
 
     name: str
     pattern: re.Pattern[str]
@@ -59,7 +64,11 @@ class Working:
             self.text = rule.pattern.sub(lambda match, rule=rule: self._replace(rule, match), self.text)  # type: ignore[misc]  # bound now
 
     def words(self) -> str:
-        """The text with everything spoken put back."""
+        """The text with everything spoken put back, as people read it."""
+        return readable(self.said())
+
+    def said(self) -> str:
+        """The same, with what only a voice needs still in it."""
         return self._open(self.text)
 
     def _replace(self, rule: Rule, match: re.Match[str]) -> str:
@@ -67,14 +76,20 @@ class Working:
         if said is None or len(self._spoken) >= _MOST_MARKS:
             return match.group()
         said = self._open(said)
-        self.notes.append(Note(rule.name, self._open(match.group()), said))
+        kept = match.groupdict().get("keep") or ""
+        written = match.group().removeprefix(kept)
+        self.notes.append(Note(rule.name, readable(self._open(written)), readable(said)))
         if rule.rewrites:
-            return said
+            return kept + said
         self._spoken.append(said)
-        return chr(_FIRST_MARK + len(self._spoken) - 1)
+        return kept + chr(_FIRST_MARK + len(self._spoken) - 1)
 
     def _open(self, text: str) -> str:
         return _MARK.sub(lambda match: self._spoken[ord(match.group()) - _FIRST_MARK], text)
+
+
+def readable(words: str) -> str:
+    return words.replace(ONE, "een")
 
 
 def rule(

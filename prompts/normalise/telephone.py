@@ -8,8 +8,38 @@ from prompts.normalise.numbers import DIGITS, cardinal, digits, groups, pair
 from prompts.normalise.rule import rule
 
 _SHORT_AREAS = frozenset(
-    "010 013 015 020 023 024 026 030 033 035 036 038 040 043 045 046 050 053 055 058 "
-    "070 071 072 073 074 075 076 077 078 079".split()
+    [
+        "010",
+        "013",
+        "015",
+        "020",
+        "023",
+        "024",
+        "026",
+        "030",
+        "033",
+        "035",
+        "036",
+        "038",
+        "040",
+        "043",
+        "045",
+        "046",
+        "050",
+        "053",
+        "055",
+        "058",
+        "070",
+        "071",
+        "072",
+        "073",
+        "074",
+        "075",
+        "076",
+        "077",
+        "078",
+        "079",
+    ]
 )
 _SERVICE = {
     "0800": "nul achthonderd",
@@ -84,7 +114,8 @@ TELEPHONE_RULES = (
     ),
     rule(
         "foreign telephone number",
-        r"(?<![\w,.])\+(?P<country>1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|\d{3})(?P<rest>(?:[ \-./]?\d){6,12})(?!\d)",
+        r"(?<![\w,.])\+(?P<country>1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]"
+        r"|\d{3})(?P<rest>(?:[ \-./]?\d){6,12})(?!\d)",
         _foreign,
         ("+49 30 123456", "plus negenenveertig, drie nul, een twee, drie vier, vijf zes"),
     ),
@@ -110,8 +141,9 @@ EMERGENCY_RULES = (
     ),
     rule(
         "number of a help line",
-        r"(?P<before>\b(?:bel|belt|bellen|via|naar|met|nummer|of) )(?P<number>113|144)(?=\s*(?:[.,;:!?)]|$|\n|of |en |als |bij |voor |te ))(?![.,]\d)",
-        lambda match: match["before"] + _emergency(match),
+        r"(?P<keep>\b(?:bel|belt|bellen|via|naar|met|nummer|of) )(?P<number>113|144)(?=\s*(?:[.,;:!?)"
+        r"]|$|\n|of |en |als |bij |voor |te ))(?![.,]\d)",
+        _emergency,
         ("via 144.", "via een vier vier."),
         ("Bel 113", "Bel een een drie"),
         flags=re.IGNORECASE,

@@ -4,7 +4,7 @@ For stories of the whole gateway as well as for single conversations:
 
     clock = Clock()
     people = Neighbourhood(clock)
-    telephone = ScriptedTelephone(people, [ScriptedTrunk("kpn", channels=10)])
+    telephone = ScriptedTelephone(people, [scripted_trunk("kpn", channels=10)])
     people.person("+31612345678").hears("fiets").presses("2")
     ...                                   # give `telephone` to VoiceChannel and CallbackLine, as app.py would
     advance(clock, 60)
@@ -12,23 +12,24 @@ For stories of the whole gateway as well as for single conversations:
 
 `calls_us` lets somebody call one of our numbers. `crash` ends this telephone as kill -9 would; the people's lines stay
 up until `end_orphans` of the next telephone over the same `Neighbourhood` ends them. `ScriptedTelephone.placed` lists
-every INVITE with its time, `most_in_use` the most channels that a trunk had in use.
+every INVITE with its time, `most_in_use` the most channels that a trunk had in use. Admission is the real
+`ivr.sip.trunk.TrunkGroup`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, deferLater
 
 from foundation.clock import Clocks, Monotonic
 from foundation.endpoints import Address
-from foundation.rate import Rate
 from foundation.sound import Sound
 from foundation.telephone_numbers import PhoneNumber, read
 from ivr.call import (
@@ -49,6 +50,8 @@ from ivr.call import (
 from ivr.leg import Leg
 from ivr.media.messages import Digit, MediaFlowing, MediaLegId, Played, PlayEnded, PlayId, Recorded, Remote, Tone
 from ivr.media.port import MediaEvent, MediaLeg
+from ivr.settings import TrunkSettings
+from ivr.sip.trunk import PrefixLimits, Trunk, TrunkGroup
 from tests.acceptance.scripted_people import DELAY_SECONDS, RING_SECONDS, Line, Neighbourhood, ScriptedLibrary
 
 EPOCH = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -159,10 +162,11 @@ class ScriptedMediaLeg(MediaLeg):
         """The person pressed a key: it cuts a sound that it may cut, goes through a bridge, and is told."""
         if self.closed:
             return
+        cuts = self._play if self._play is not None and key in self._play[2] else None
         if self._bridged is not None:
             self._bridged.send_digit(key)
         self._tell(Digit(_LEG, 0, key, 100))
-        if self._play is not None and key in self._play[2]:
+        if cuts is not None and self._play is cuts:
             self._stop(digit=key)
 
     # ---- time
@@ -212,31 +216,10 @@ class ScriptedMediaLeg(MediaLeg):
         self._calls.clear()
 
 
-@dataclass(slots=True)
-class ScriptedTrunk:
-    """What a trunk lets through. `in_use` counts every leg on it; reservations for alerts count as in use."""
-
-    name: str = "kpn"
-    channels: int = 10
-    reserved_for_callbacks: int = 0
-    calls_per_second: float | None = None
-    prefix_limit: dict[str, int] = field(default_factory=dict)
-    up: bool = True
-    in_use: int = 0
-    alerts: list[PhoneNumber] = field(default_factory=list)
-    most_in_use: int = 0
-    rate: Rate = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.rate = Rate(self.calls_per_second)
-
-    @property
-    def free_for_alerts(self) -> int:
-        return max(self.channels - self.reserved_for_callbacks - self.in_use, 0) if self.up else 0
-
-    def use(self, legs: int) -> None:
-        self.in_use += legs
-        self.most_in_use = max(self.most_in_use, self.in_use)
+def scripted_trunk(name: str = "kpn", *, calls_per_second: float = 1000, **settings: Any) -> Trunk:
+    """A trunk as `ivr.settings.TrunkSettings` describes it, without a wire and by default with no rate to speak of."""
+    described = {"proxy": "sip:127.0.0.1:5070", "caller_id": "+31343529850", **settings}
+    return Trunk(TrunkSettings(name=name, calls_per_second=calls_per_second, **described))
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,14 +236,16 @@ class ScriptedTelephone:
     def __init__(
         self,
         people: Neighbourhood,
-        trunks: list[ScriptedTrunk] | None = None,
+        trunks: Sequence[Trunk] | None = None,
         *,
+        prefix_limit: Mapping[str, int] | None = None,
         library: ScriptedLibrary | None = None,
         journal: DialogJournal | None = None,
     ) -> None:
         self.people = people
         self.library = library or ScriptedLibrary()
-        self.scripted_trunks = {trunk.name: trunk for trunk in (trunks if trunks is not None else [ScriptedTrunk()])}
+        self.group = TrunkGroup(trunks or [scripted_trunk()], PrefixLimits(prefix_limit or {}))
+        self.most_in_use = 0
         self.placed: list[Placed] = []
         self.orphans_ended: list[str] = []
         self._clock = people.clock
@@ -277,36 +262,14 @@ class ScriptedTelephone:
     # ---- Telephone
 
     def alert_capacity(self, now: float) -> tuple[int, float | None]:
-        free, again = 0, None
-        for trunk in self.scripted_trunks.values():
-            wait = trunk.rate.wait(Monotonic(now))
-            if trunk.free_for_alerts and wait == 0.0:
-                free += trunk.free_for_alerts if trunk.calls_per_second is None else 1
-            elif trunk.free_for_alerts:
-                again = now + wait if again is None else min(again, now + wait)
-        return (0, None) if self._draining else (free, None if free else again)
+        return (0, None) if self._draining else self.group.alert_capacity(Monotonic(now))
 
     def reserve_alert(self, number: PhoneNumber, avoid: frozenset[str], now: float) -> str | None:
-        for trunk in self.scripted_trunks.values():
-            limited = any(
-                number.e164.startswith(prefix) and self._to_prefix(prefix) >= most
-                for prefix, most in trunk.prefix_limit.items()
-            )
-            if (
-                trunk.name not in avoid
-                and trunk.free_for_alerts
-                and trunk.rate.wait(Monotonic(now)) == 0.0
-                and not limited
-            ):
-                trunk.rate.take(Monotonic(now))
-                trunk.alerts.append(number)
-                trunk.use(1)
-                return trunk.name
-        return None
+        return self.group.reserve_alert(number, avoid, Monotonic(now))
 
     def release_alert(self, trunk: str, number: PhoneNumber) -> None:
-        self.scripted_trunks[trunk].alerts.remove(number)
-        self._free(trunk)
+        self.group.release_alert(trunk, number)
+        self._room()
 
     async def dial(self, route: ToTrunk | ToDesk, *, reserved: bool = False) -> Call:
         leg_id = LegId(f"leg-{next(self._numbers)}")
@@ -315,14 +278,13 @@ class ScriptedTelephone:
         try:
             if self._draining or self._crashed:
                 raise Refused("the telephone takes no more calls")
-            if trunk is not None and trunk not in self.scripted_trunks:
+            if trunk is not None and trunk not in self.group.trunks:
                 raise Refused(f"there is no trunk {trunk}")
-            if trunk is not None and not reserved:
-                self.scripted_trunks[trunk].use(1)
             await self._save(self._dialog(leg_id, peer))
-            await deferLater(self._clock, 0, lambda: None)
+            while trunk is not None and (wait := self.group.trunks[trunk].turn(Monotonic(self._clock.seconds()))):
+                await deferLater(self._clock, wait, lambda: None)
         except BaseException:
-            if trunk is not None and reserved and number is not None:
+            if trunk is not None and number is not None and reserved:
                 self.release_alert(trunk, number)
             raise
         record = CallRecord(
@@ -336,6 +298,7 @@ class ScriptedTelephone:
         )
         leg, line = self._leg(record, trunk, reserved)
         self.placed.append(Placed(self._clock.seconds(), route))
+        self.most_in_use = max(self.most_in_use, *(one.in_use for one in self.group.trunks.values()))
         self._let_it_ring(leg, line, route.ring_seconds)
         return leg
 
@@ -346,18 +309,8 @@ class ScriptedTelephone:
         self._on_capacity.append(callback)
 
     def trunks(self) -> list[TrunkStatus]:
-        return [
-            TrunkStatus(
-                name=trunk.name,
-                state="up" if trunk.up else "down",
-                channels=trunk.channels,
-                channels_in_use=trunk.in_use,
-                alert_channels_in_use=len(trunk.alerts),
-                reserved_for_callbacks=trunk.reserved_for_callbacks,
-                calls_per_second=trunk.calls_per_second,
-            )
-            for trunk in self.scripted_trunks.values()
-        ]
+        now = Monotonic(self._clock.seconds())
+        return [trunk.status(now) for trunk in self.group.trunks.values()]
 
     async def end_orphans(self, dialogs: list[SavedDialog]) -> None:
         """Ends the lines that an earlier telephone left up, after the time that an answer takes."""
@@ -395,10 +348,10 @@ class ScriptedTelephone:
         """Somebody calls one of our numbers; what they do is their script. Returns their line."""
         person = self.people.person(number) if desk is None else self.people.desk(desk)
         leg_id = LegId(f"leg-{next(self._numbers)}")
-        trunk = next(iter(self.scripted_trunks)) if desk is None else None
+        trunk = next(iter(self.group.trunks)) if desk is None else None
         caller = Caller(None if desk else PhoneNumber(number), private, trunk, desk)
         if trunk is not None:
-            self.scripted_trunks[trunk].use(1)
+            assert self.group.admit_incoming(trunk), "the trunk is full"
         record = CallRecord(
             leg=leg_id,
             direction="in",
@@ -468,10 +421,10 @@ class ScriptedTelephone:
 
     def _go_up(self, leg: Leg, line: Line, by: Callable[[Leg], None]) -> None:
         line.up = True
-        acting = Deferred.fromCoroutine(line.act())
-        acting.addErrback(lambda failure: line.who.unmet.append(failure.getTraceback()))
         self._note(leg.record.leg, "up")
         by(leg)
+        acting = Deferred.fromCoroutine(line.act())
+        acting.addErrback(lambda failure: line.who.unmet.append(failure.getTraceback()))
         if not line.script.silent and isinstance(leg.media, ScriptedMediaLeg):
             self._clock.callLater(DELAY_SECONDS, leg.media.flows)
 
@@ -486,18 +439,15 @@ class ScriptedTelephone:
         line.ended()
         self._note(leg_id, "over")
         number = leg.record.number
-        if trunk is not None and reserved and number is not None:
-            self.release_alert(trunk, number)
-        elif trunk is not None:
-            self._free(trunk)
+        if trunk is not None and leg.record.direction == "in":
+            self.group.release_incoming(trunk)
+        elif trunk is not None and number is not None and reserved:
+            self.group.release_alert(trunk, number, waiting=False)
+        self._room()
 
-    def _free(self, trunk: str) -> None:
-        self.scripted_trunks[trunk].use(-1)
+    def _room(self) -> None:
         for callback in self._on_capacity:
             self._clock.callLater(0, callback)
-
-    def _to_prefix(self, prefix: str) -> int:
-        return sum(number.e164.startswith(prefix) for trunk in self.scripted_trunks.values() for number in trunk.alerts)
 
     def _dialog(self, leg_id: LegId, peer: str) -> SavedDialog:
         dialog = SavedDialog(

@@ -29,18 +29,23 @@ class Seen:
 class SippPeople:
     """`sipp` with the scenario `people.xml`, tracing every message to a file."""
 
-    def __init__(self, directory: Path, port: int) -> None:
+    def __init__(self, directory: Path, port: int, *, trace: bool = True) -> None:
         self.port = port
         self._trace = directory / f"sipp-{port}.messages"
         media_port = 40000 + free_port() % 10000 * 2
+        tracing = ["-trace_msg", "-message_file", str(self._trace), "-message_overwrite", "false"] if trace else []
         self._process = subprocess.Popen(
             [
                 "sipp", "-sf", str(_SCENARIO), "-i", "127.0.0.1", "-p", str(port), "-mp", str(media_port),
                 "-nostdin", "-l", "2000",
-                "-trace_msg", "-message_file", str(self._trace), "-message_overwrite", "false", "-nd",
+                "-nd", *tracing,
             ],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=directory,
         )  # fmt: skip
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def stop(self) -> None:
         self._process.kill()

@@ -1,5 +1,5 @@
 """kill -9 in the middle of a hundred calls: no orphan goes on talking, who had heard it is not called again, everyone else
-is called once more and hears it."""
+is called once more and hears it. And ten kills in a row, wherever they fall."""
 
 import subprocess
 from collections import Counter
@@ -74,6 +74,28 @@ def test_nobody_is_lost_doubled_or_left_talking(daemon: Daemon, network: SippPeo
     assert set(calls) == set(PEOPLE)
     assert all(calls[number] == 1 for number in had_heard)
     assert max(calls.values()) <= 2, "at most one extra call for one crash"
+
+
+def test_ten_kills_in_a_row(daemon: Daemon, network: SippPeople) -> None:
+    daemon.import_participants([f"{number},voice,3511AB,52.09,5.12" for number in PEOPLE])
+    action = daemon.start_action(["voice"], message="Let op een rode fiets.")
+    allowed = Counter[str]()
+    for kill in range(10):
+        wanted = len(new_calls(network.trace())) + 2 + kill % 4
+        eventually(lambda wanted=wanted: len(new_calls(network.trace())) >= wanted, 60, f"calls before kill {kill}")
+        had_heard = {delivery["phone"] for delivery in daemon.deliveries(action) if delivery["outcome"] == "heard"}
+        daemon.kill()
+        dialled = Counter(_number(seen) for seen in new_calls(network.trace()))
+        for number in PEOPLE:
+            allowed[number] = dialled[number] + (0 if number in had_heard else 1)
+        daemon.start()
+        now_heard = {delivery["phone"] for delivery in daemon.deliveries(action) if delivery["outcome"] == "heard"}
+        assert had_heard <= now_heard, "what was heard stays heard"
+
+    eventually(lambda: daemon.counts(action) == {"heard": len(PEOPLE)}, 180, "everyone heard it, once each")
+    calls = Counter(_number(seen) for seen in new_calls(network.trace()))
+    assert set(calls) == set(PEOPLE)
+    assert all(calls[number] <= allowed[number] for number in PEOPLE), "nobody more than once for each kill"
 
 
 def _number(seen: Seen) -> str:

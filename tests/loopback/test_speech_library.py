@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from foundation.clock import Clocks
 from foundation.sound import Codec
 from prompts.codecs import NARROW, WIDE, decode
-from prompts.engines.espeak import EspeakEngine
+from prompts.engines.spoken import ChildEngine
 from prompts.level import measure
 from prompts.library import Library
 from prompts.settings import SpeechSettings
@@ -30,8 +30,10 @@ MESSAGE = (
 )
 
 
-class CountingEngine(EspeakEngine):
-    spoken = 0
+class CountingEngine(ChildEngine):
+    def __init__(self, *, voice: str = "nl", timeout_seconds: float = 4) -> None:
+        super().__init__("espeak", reactor, {"nl": voice}, words_per_minute=145, timeout_seconds=timeout_seconds)
+        self.spoken = 0
 
     async def speak(self, words: str, language: str) -> Spoken:
         self.spoken += 1
@@ -39,21 +41,18 @@ class CountingEngine(EspeakEngine):
 
     @property
     def pid(self) -> int:
-        running = self.child._running
-        assert running is not None
-        pid = running._process.pid
-        assert isinstance(pid, int)
-        return pid
+        assert self.child.pid is not None
+        return self.child.pid
 
 
-def library(cache: Path, *engines: EspeakEngine) -> Library:
+def library(cache: Path, *engines: ChildEngine) -> Library:
     clocks = Clocks(time.monotonic, lambda: datetime.now(UTC))
     return Library(SpeechSettings(cache=cache), reactor, clocks, engines=engines)
 
 
 @pytest.fixture
 def engine() -> CountingEngine:
-    return CountingEngine(reactor, timeout_seconds=4)
+    return CountingEngine()
 
 
 @pytest_twisted.async_yield_fixture
@@ -99,7 +98,7 @@ async def test_the_same_message_asked_for_together_is_spoken_once(speaking: Libr
 
 @pytest_twisted.ensureDeferred
 async def test_what_was_rendered_outlives_the_process(tmp_path: Path) -> None:
-    first, second = CountingEngine(reactor), CountingEngine(reactor)
+    first, second = CountingEngine(), CountingEngine()
     for engine in (first, second):
         made = library(tmp_path, engine)
         made.startService()
@@ -121,7 +120,7 @@ async def test_a_voice_that_crashes_is_restarted(speaking: Library, engine: Coun
 
 @pytest_twisted.ensureDeferred
 async def test_a_voice_that_hangs_is_killed_and_the_message_spoken_by_the_next(tmp_path: Path) -> None:
-    engine = CountingEngine(reactor, timeout_seconds=0.8)
+    engine = CountingEngine(timeout_seconds=0.8)
     made = library(tmp_path, engine)
     made.startService()
     await made.speech("Een.")
@@ -134,7 +133,7 @@ async def test_a_voice_that_hangs_is_killed_and_the_message_spoken_by_the_next(t
 
 @pytest_twisted.ensureDeferred
 async def test_a_voice_that_is_not_there_falls_back_to_the_next(tmp_path: Path) -> None:
-    made = library(tmp_path, EspeakEngine(reactor, voice="xx"), EspeakEngine(reactor, voice="nl"))
+    made = library(tmp_path, CountingEngine(voice="xx"), CountingEngine())
     made.startService()
     rendering = await made.rendering("Goedemorgen.")
     assert rendering.engine == "espeak nl 145"
@@ -149,7 +148,7 @@ async def test_a_text_without_words_is_refused(speaking: Library) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_stopping_leaves_no_child(tmp_path: Path) -> None:
-    engine = CountingEngine(reactor)
+    engine = CountingEngine()
     made = library(tmp_path, engine)
     made.startService()
     await made.speech("Een.")

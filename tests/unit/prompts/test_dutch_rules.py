@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from prompts.normalise.dutch import DUTCH_RULES
+from prompts.normalise.other import OTHER_RULES
 from prompts.normalise.rule import Rule, Working
 
-EXAMPLES = [(rule, written, spoken) for rule in DUTCH_RULES for written, spoken in rule.examples]
+EXAMPLES = [(rule, written, spoken) for rule in (*DUTCH_RULES, *OTHER_RULES) for written, spoken in rule.examples]
 
 
 @pytest.mark.parametrize(("rule", "written", "spoken"), EXAMPLES, ids=[f"{r.name}: {w}" for r, w, _ in EXAMPLES])
@@ -19,7 +20,7 @@ def test_example(rule: Rule, written: str, spoken: str) -> None:
 
 
 def test_every_rule_has_an_example() -> None:
-    assert [rule.name for rule in DUTCH_RULES if not rule.examples] == []
+    assert [rule.name for rule in (*DUTCH_RULES, *OTHER_RULES) if not rule.examples] == []
 
 
 def test_no_two_rules_share_a_name() -> None:

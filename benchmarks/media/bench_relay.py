@@ -1,0 +1,133 @@
+"""CPU a relayed packet of the media worker, beside a C relay in the same run; and the delay that a bridge adds.
+
+    python benchmarks/media/bench_relay.py [--calls 200] [--seconds 4]
+
+A call is two bridged legs. A C sender gives every leg a packet each 20 ms; worker and C relay do the same work: receive,
+own header, send on connected sockets.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from benchmarks.media.bench_worker import BenchWorker, compiled, scratch
+from ivr.media.messages import Bridge, CloseLeg, LegClosed, MediaFlowing, MediaLegId
+from ivr.media.rtp import packet
+
+FAR_PORT, C_PORT = 17200, 18400
+WORKER_PORTS = "19600-24999"
+
+
+def sender(program: str, ports: list[int], seconds: float) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [program, str(len(ports)), str(seconds), "1", str(FAR_PORT)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    process.stdin.write("\n".join(map(str, ports)))
+    process.stdin.close()
+    return process
+
+
+def c_relay(relay: str, send: str, legs: int, seconds: float) -> float:
+    """Microseconds of CPU a relayed packet."""
+    process = subprocess.Popen(
+        [relay, str(legs), str(seconds), str(C_PORT), str(FAR_PORT)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    source = sender(send, [C_PORT + leg for leg in range(legs)], seconds)
+    relayed, cpu = process.stdout.read().split()
+    process.wait()
+    source.wait()
+    return float(cpu) / int(relayed) * 1e6
+
+
+def worker_relay(send: str, legs: int, seconds: float) -> tuple[float, float]:
+    """Microseconds of CPU a relayed packet; added delay at the 99th percentile in ms, measured by one more bridge."""
+    media = BenchWorker(WORKER_PORTS)
+    probes = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+    try:
+        ports = media.open_legs(legs + 2)
+        for leg in range(legs):
+            media.connect(leg, FAR_PORT + leg)
+        for leg, probe in zip((legs, legs + 1), probes, strict=True):
+            probe.bind(("127.0.0.1", 0))
+            probe.settimeout(1)
+            media.connect(leg, probe.getsockname()[1])
+        media.tell(*(Bridge(MediaLegId(leg), 1, MediaLegId(leg + 1), 1) for leg in range(0, legs + 2, 2)))
+        source = sender(send, ports[:legs], seconds + 2)
+        media.collect(MediaFlowing, legs)
+        time.sleep(0.5)
+        before, began = media.cpu_seconds(), time.monotonic()
+        delays = measured_delays(probes, ports[legs:], seconds)
+        used, took = media.cpu_seconds() - before, time.monotonic() - began
+        source.wait()
+        media.tell(*(CloseLeg(MediaLegId(leg), 1) for leg in range(legs)))
+        lost = sum(getattr(closed, "packets_lost", 0) for closed in media.collect(LegClosed, legs))
+        assert lost == 0, f"{lost} packets lost"
+        return used / (legs * 50 * took) * 1e6, statistics.quantiles(delays, n=100)[98]
+    finally:
+        media.close()
+        for probe in probes:
+            probe.close()
+
+
+def measured_delays(probes: list[socket.socket], ports: list[int], seconds: float) -> list[float]:
+    """From one end of a bridge to the other and back to us, in milliseconds, a packet each 20 ms."""
+    near, far = probes
+    far.sendto(packet(b"\xd5" * 160, payload_type=8, sequence=0, timestamp=0, ssrc=9), ("127.0.0.1", ports[1]))
+    delays, end, sequence = [], time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        sequence += 1
+        data = packet(b"\xd5" * 160, payload_type=8, sequence=sequence, timestamp=160 * sequence, ssrc=8)
+        sent = time.monotonic()
+        near.sendto(data, ("127.0.0.1", ports[0]))
+        far.recv(2048)
+        delays.append((time.monotonic() - sent) * 1000)
+        time.sleep(0.02)
+    return delays
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=4)
+    options = parser.parse_args()
+    with scratch() as folder:
+        send, relay = compiled("send_loop", folder), compiled("relay_loop", folder)
+        before = c_relay(relay, send, 2 * options.calls, options.seconds)
+        ours, delay = worker_relay(send, 2 * options.calls, options.seconds)
+        after = c_relay(relay, send, 2 * options.calls, options.seconds)
+    yardstick = (before + after) / 2
+    print(f"{options.calls} bridges, {options.seconds} s     us CPU a packet")
+    print(f"C relay                   {yardstick:6.2f}   ({before:.2f} before, {after:.2f} after)")
+    print(f"media worker              {ours:6.2f}   ratio {ours / yardstick:.2f}")
+    print(f"added delay, p99          {delay:6.2f} ms")
+    print(
+        json.dumps(
+            {
+                "benchmark": "media.relay",
+                "calls": options.calls,
+                "c_us": round(yardstick, 3),
+                "worker_us": round(ours, 3),
+                "ratio": round(ours / yardstick, 3),
+                "delay_p99_ms": round(delay, 3),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""`python -m gateway` is `burgernet`."""
+
+from gateway.cli import main
+
+main()

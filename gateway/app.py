@@ -1,0 +1,327 @@
+"""The daemon, wired: the only place that knows every room, and with `cli` the only one that names the reactor.
+
+Order of a start: database, then everything made, then what an earlier process left on the wire is read, then the ports
+open, orphaned calls are ended, and only then work is given out. Of a stop: no new calls, those that are up go on for
+`drain_seconds`, then each service ends in the reverse order.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.engine import make_url
+from twisted.application.service import IService, MultiService
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.task import deferLater
+from twisted.logger import Logger, globalLogBeginner
+from twisted.python.failure import Failure
+
+from config.document import Configuration
+from config.faults import ConfigurationFaults
+from config.loader import load
+from foundation.clock import Clocks
+from foundation.telephone_numbers import PhoneNumber, read
+from gateway.callbacks.line import CallbackLine
+from gateway.callbacks.running import CallbackManner
+from gateway.callbacks.sounds import SpokenCallbackSounds
+from gateway.domain.action import Desk
+from gateway.domain.identifiers import ActionId, DeliveryKey, DeskId, NodeName
+from gateway.domain.outcomes import ChannelName
+from gateway.engine.media import RoomMedia
+from gateway.engine.rules import engine_rules
+from gateway.engine.service import EngineLife, EngineService, Foundation
+from gateway.engine.texts import TextChannel, TextHooks
+from gateway.engine.voice import VoiceChannel
+from gateway.engine.voice_attempt import VoiceHooks
+from gateway.engine.voice_prompts import VoicePrompts
+from gateway.http.service import HttpService, PortTaken
+from gateway.observe import Metrics, json_lines
+from gateway.peers import PeerWatch
+from gateway.settings import OperatorSettings
+from gateway.store.database import Database, open_database
+from gateway.store.faults import StoreFault
+from gateway.store.journal import Journal
+from gateway.store.reader import ThreadedReader
+from gateway.store.receipts import Receipts
+from gateway.store.writer import ThreadedWriter
+from ivr.call import Call
+from ivr.exchange import TelephoneSettings
+from ivr.media.pool import MediaPool
+from ivr.telephone import TelephoneService
+from prompts.library import Library
+from prompts.speech import SpeechFailed
+from sms.pool import SmscPool
+
+log = Logger()
+
+_DRAIN_LOOK_SECONDS = 0.1
+
+
+class CannotStart(Exception):
+    """The daemon does not start; the message says why and what to do."""
+
+
+def run(configuration: Configuration) -> None:
+    """`burgernet run`: returns after a drained stop, exits with 1 where it cannot start."""
+    from twisted.internet import reactor
+
+    # Twisted's clock is the wall clock: timers would jump with it.
+    reactor.seconds = time.monotonic  # type: ignore[attr-defined]  # the module stands for the reactor object
+    globalLogBeginner.beginLoggingTo([json_lines(sys.stderr)], redirectStandardIO=False)
+    try:
+        database = open_database(configuration.gateway.database, configuration.gateway.node)
+    except StoreFault as fault:
+        _refuse(str(fault))
+    daemon = Daemon(configuration, database, reactor)
+    failed: list[str] = []
+    reactor.callWhenRunning(lambda: _begin(daemon, reactor, failed))  # type: ignore[attr-defined]  # as above
+    reactor.run()  # type: ignore[attr-defined]  # as above
+    database.close()
+    if failed:
+        _refuse(failed[0])
+
+
+def _refuse(reason: str) -> Any:
+    """One line for the log, which says all that a person needs too."""
+    log.critical("the daemon does not start: {reason}", reason=reason)
+    sys.exit(1)
+
+
+def _begin(daemon: Daemon, reactor: Any, failed: list[str]) -> None:
+    """Start; where that fails, stop what did start and remember why."""
+    reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(daemon.stop()))
+    signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(daemon.reload))
+
+    def refused(failure: Failure) -> None:
+        known = failure.check(CannotStart, PortTaken, CannotListenError, StoreFault)
+        if known is None:
+            log.failure("the start failed by our own fault", failure)
+        failed.append(failure.getErrorMessage())
+        reactor.stop()
+
+    Deferred.fromCoroutine(daemon.start()).addErrback(refused)
+
+
+class Daemon:
+    """Every part of the gateway, made once and joined by constructors."""
+
+    def __init__(self, configuration: Configuration, database: Database, reactor: Any) -> None:
+        self._configuration = configuration
+        self._reactor = reactor
+        self._began = False
+        clocks = Clocks(reactor.seconds, lambda: datetime.now(UTC))
+        node = NodeName(configuration.gateway.node)
+        state = _state_directory(configuration)
+        dice = random.SystemRandom()
+
+        self._writer = ThreadedWriter(database.writing, reactor.callFromThread)
+        self._reader = ThreadedReader(database.reading, reactor)
+        self._library = Library(configuration.speech, reactor, clocks)
+        self._media = MediaPool(configuration.rtp, reactor, clocks, dice)
+        self._telephone = TelephoneService(
+            TelephoneSettings(
+                configuration.sip, configuration.trunks, _our_numbers(configuration), configuration.voice.prefix_limit
+            ),
+            self._media,
+            Journal(self._writer, node),
+            clocks,
+            reactor,
+            dice,
+        )
+        self._smscs = SmscPool(configuration.smscs, clocks, reactor, dice)
+        self._engine = EngineService(
+            Foundation(
+                writer=self._writer,
+                reader=self._reader,
+                clocks=clocks,
+                reactor=reactor,
+                node=node,
+                media=RoomMedia(self._library, self._smscs.segment),
+                directory=state / "recordings",
+                token=secrets.token_urlsafe,
+            ),
+            _rules(configuration),
+        )
+        callback = configuration.callback
+        self._sounds = SpokenCallbackSounds(self._library, self._title_of, callback.accept_key)
+        self._line = CallbackLine(
+            self._telephone,
+            self._engine,
+            self._sounds,
+            CallbackManner(
+                default_room=callback.default_room,
+                tips=state / "tips",
+                accept_key=callback.accept_key,
+                ring_seconds=callback.ring_seconds,
+                grace_seconds=callback.grace_minutes * 60,
+            ),
+        )
+        self._voice = VoiceChannel(
+            self._telephone,
+            VoicePrompts(self._library, configuration.voice.keys),
+            configuration.voice,
+            VoiceHooks(self._stop_calls, self._connect, self._engine.save_call),
+            clocks,
+        )
+        self._texts = TextChannel(
+            self._smscs,
+            Receipts(self._reader, clocks),
+            TextHooks(self._stop_texts, self._engine.save_reply),
+            clocks,
+        )
+        metrics = Metrics(self._telephone.trunks, self._smscs.smscs, self._engine.running)
+        self._http = HttpService(
+            configuration.http, self._engine, self._telephone.trunks, self._smscs.smscs, reactor, clocks, metrics
+        )
+        self._services = MultiService()
+        watch = PeerWatch(self._telephone.trunks, self._smscs.smscs, self._engine.publish, reactor)
+        for service in (self._library, self._media, EngineLife(self._engine), watch):
+            IService(service).setServiceParent(self._services)
+
+    # ---- life
+
+    async def start(self) -> None:
+        """Raises CannotStart, PortTaken, CannotListenError or StoreFault."""
+        self._writer.start()
+        self._reader.start()
+        self._began = True
+        await self._engine.prepare([_desk(operator) for operator in self._configuration.operators])
+        await self._know_desks()
+        self._voice.listen(self._engine)
+        self._texts.listen(self._engine)
+        self._engine.attach(self._voice)
+        self._engine.attach(self._texts)
+        self._engine.on_owner_changed(self._line.owner_changed)
+        self._telephone.on_incoming(self._line.incoming)
+        self._services.startService()
+        try:
+            self._telephone.setServiceParent(self._services)
+        except CannotListenError as error:
+            raise CannotStart(
+                f"[sip] listen can't be opened: {error}. Stop what listens there, or choose another port."
+            ) from error
+        await self._engine.recover(self._telephone.end_orphans)
+        self._smscs.setServiceParent(self._services)
+        self._http.setServiceParent(self._services)
+        await self._http.listening()
+        self._warm()
+        log.info("the daemon is ready", node=self._configuration.gateway.node, http=self._configuration.http.listen)
+
+    async def stop(self) -> None:
+        """Drain, then end everything. Never raises: the process must end."""
+        if not self._began:
+            return
+        seconds = self._configuration.gateway.drain_seconds
+        log.info("draining for at most {seconds} s", seconds=seconds)
+        try:
+            self._engine.drain()
+            until = self._reactor.seconds() + seconds
+            await self._telephone.drain(seconds)
+            while self._texts.in_progress and self._reactor.seconds() < until:
+                await deferLater(self._reactor, _DRAIN_LOOK_SECONDS, lambda: None)
+        except Exception:  # noqa: BLE001 - a shell boundary: the rest must end all the same
+            log.failure("draining failed")
+        try:
+            await self._services.stopService()
+        except Exception:  # noqa: BLE001 - as above
+            log.failure("a service did not end")
+        # What the services' end had to save is in the writer's hands by now; both wait for their threads.
+        pool = self._reactor.getThreadPool()
+        for part in (self._writer, self._reader):
+            ended: Deferred[None] = Deferred()
+            pool.callInThreadWithCallback(
+                lambda _ok, _result, ended=ended: self._reactor.callFromThread(ended.callback, None), part.stop
+            )
+            await ended
+        log.info("the daemon has stopped")
+
+    def reload(self) -> None:
+        """SIGHUP: another configuration where it is whole, else every fault in the log and the old one stays."""
+        try:
+            new = load(self._configuration.file)
+        except ConfigurationFaults as faults:
+            for fault in faults.faults:
+                log.error("the configuration was not reloaded: {fault}", fault=str(fault))
+            return
+        old, self._configuration = self._configuration, new
+        self._engine.reconfigure(_rules(new))
+        self._voice.reconfigure(new.voice)
+        self._http.reconfigure(new.http)
+        Deferred.fromCoroutine(self._reload_desks()).addErrback(
+            lambda failure: log.failure("desks were not reloaded", failure)
+        )
+        for name in ("gateway", "sip", "rtp", "trunks", "smscs", "speech", "callback"):
+            if getattr(old, name) != getattr(new, name):
+                log.warn("what changed in {name} takes a restart", name=name)
+        log.info("the configuration was reloaded")
+
+    async def _reload_desks(self) -> None:
+        await self._engine.configure_desks([_desk(operator) for operator in self._configuration.operators])
+        await self._know_desks()
+
+    async def _know_desks(self) -> None:
+        desks = await self._engine.desks()
+        self._telephone.know_desks((desk.id, desk.uri) for desk in desks if desk.uri is not None)
+
+    def _warm(self) -> None:
+        """Render what callers hear first. Where no voice works, tones must do: that is logged, and no reason to end."""
+
+        async def warm() -> None:
+            try:
+                await self._sounds.warm()
+            except SpeechFailed as failed:
+                log.error("no voice for the callback line: {reason}", reason=str(failed))
+
+        Deferred.fromCoroutine(warm()).addErrback(lambda failure: log.failure("warming failed", failure))
+
+    # ---- what the rooms ask of each other
+
+    async def _title_of(self, action: ActionId) -> str:
+        return (await self._engine.action(action)).action.draft.title
+
+    async def _stop_calls(self, number: PhoneNumber) -> None:
+        await self._engine.opt_out(number, ChannelName.VOICE)
+
+    async def _stop_texts(self, number: PhoneNumber) -> None:
+        await self._engine.opt_out(number, ChannelName.SMS)
+
+    async def _connect(self, call: Call, key: DeliveryKey) -> None:
+        await self._line.connect(call, key.action, key.recipient)
+
+
+def _rules(configuration: Configuration) -> Any:
+    return engine_rules(
+        configuration.voice,
+        configuration.quiet,
+        configuration.retention,
+        configuration.trunks,
+        configuration.smscs,
+    )
+
+
+def _desk(operator: OperatorSettings) -> Desk:
+    deputy = None if operator.deputy is None else DeskId(operator.deputy)
+    return Desk(DeskId(operator.id), operator.name, operator.uri, operator.room, deputy)
+
+
+def _our_numbers(configuration: Configuration) -> frozenset[PhoneNumber]:
+    """Every number that people may call: the callback line's, and those that our trunks show."""
+    shown = [number for trunk in configuration.trunks for number in (trunk.caller_id, *trunk.caller_ids)]
+    return frozenset(read(number) for number in (*configuration.callback.numbers, *shown))
+
+
+def _state_directory(configuration: Configuration) -> Path:
+    """Where recordings lie: beside the SQLite file, else in `var` beside the configuration."""
+    url = make_url(configuration.gateway.database)
+    if url.get_backend_name() == "sqlite" and url.database:
+        return Path(url.database).parent
+    return configuration.file.parent / "var"

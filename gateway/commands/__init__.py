@@ -1,0 +1,1 @@
+"""The commands of `burgernet`, one module a group. `gateway.cli` puts them together."""

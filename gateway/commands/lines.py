@@ -1,0 +1,181 @@
+"""`burgernet status`, `trunk`, `smsc` and `calls`: how the lines stand, and the records to check a bill with."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+from rich.table import Table
+
+from gateway.commands.client import Api, api
+from gateway.commands.invocation import CommandFailed, Invocation, SharedCommand, SharedGroup, output, pass_invocation
+
+_CALL_FIELDS = (
+    "id",
+    "direction",
+    "action",
+    "phone",
+    "peer",
+    "call_id",
+    "desk",
+    "started_at",
+    "answered_at",
+    "ended_at",
+    "seconds",
+    "ended_by",
+    "cause",
+    "sip_code",
+    "q850_cause",
+)
+
+
+@click.command("status", cls=SharedCommand)
+@pass_invocation
+def status(invocation: Invocation) -> None:
+    """Trunks, binds, running actions and calls."""
+    with api(invocation) as daemon:
+        trunks, smscs = list(daemon.every("/trunks")), list(daemon.every("/smscs"))
+        running = [item for state in ("active", "closing") for item in daemon.every("/actions", state=state)]
+        newest = daemon.ask("GET", "/calls")["items"]
+    output.print(_trunk_table(trunks))
+    output.print(_smsc_table(smscs))
+    table = Table("id", "state", "title", "outcomes", title="running actions")
+    for item in running:
+        counts = [f"{channel} {word} {n}" for channel, found in item["counts"].items() for word, n in found.items()]
+        table.add_row(item["id"], item["state"], item["title"], ", ".join(counts))
+    output.print(table if running else "no action is running")
+    up = [call for call in newest if call["ended_at"] is None]
+    table = Table("direction", "number", "peer", "since", title="calls up, of the newest")
+    for call in up:
+        table.add_row(call["direction"], call["phone"] or "withheld", call["peer"], call["started_at"])
+    output.print(table if up else "no call is up")
+
+
+@click.group("trunk", cls=SharedGroup)
+def trunk() -> None:
+    """Trunks."""
+
+
+@trunk.command("test")
+@click.argument("name")
+@pass_invocation
+def test_trunk(invocation: Invocation, name: str) -> None:
+    """How a trunk stands: whether it answers OPTIONS, is registered, and what went wrong last."""
+    with api(invocation) as daemon:
+        found = _named(daemon, "/trunks", name)
+    output.print(_trunk_table([found]))
+    if found["state"] != "up":
+        raise CommandFailed(f"trunk {name} is {found['state']}: {found['last_error'] or 'no answer yet'}")
+
+
+@click.group("smsc", cls=SharedGroup)
+def smsc() -> None:
+    """SMSCs."""
+
+
+@smsc.command("test")
+@click.argument("name")
+@pass_invocation
+def test_smsc(invocation: Invocation, name: str) -> None:
+    """How a bind stands, and what went wrong last."""
+    with api(invocation) as daemon:
+        found = _named(daemon, "/smscs", name)
+    output.print(_smsc_table([found]))
+    if found["state"] not in ("bound", "throttled"):
+        raise CommandFailed(f"SMSC {name} is {found['state']}: {found['last_error'] or 'no answer yet'}")
+
+
+@click.group("calls", cls=SharedGroup)
+def calls() -> None:
+    """Call records."""
+
+
+@calls.command("export")
+@click.option(
+    "--from", "begin", metavar="TIME", help="Calls that began at or after, as in 2026-11-01 or 2026-11-01T08:00."
+)
+@click.option("--to", "end", metavar="TIME", help="Calls that began before.")
+@click.option("-o", "--output", "file", metavar="FILE", help="Else standard output.")
+@pass_invocation
+def export(invocation: Invocation, begin: str | None, end: str | None, file: str | None) -> None:
+    """Call records as CSV; times without a zone are this machine's."""
+    limits = {name: _moment(text, name) for name, text in (("begin", begin), ("end", end)) if text}
+    with api(invocation) as daemon:
+        if file is None:
+            _write(daemon, limits, sys.stdout)
+            return
+        try:
+            with Path(file).open("w", encoding="utf-8", newline="") as stream:
+                count = _write(daemon, limits, stream)
+        except OSError as error:
+            raise CommandFailed(f"{file} can't be written: {error.strerror}") from error
+    output.print(f"{count} calls written to {file}", markup=False)
+
+
+def _write(daemon: Api, limits: dict[str, str], stream: TextIO) -> int:
+    rows = csv.DictWriter(stream, _CALL_FIELDS, extrasaction="ignore", lineterminator="\n")
+    rows.writeheader()
+    count = 0
+    for call in daemon.every("/calls", **limits):
+        rows.writerow(call)
+        count += 1
+    return count
+
+
+def _moment(text: str, name: str) -> str:
+    option = "--from" if name == "begin" else "--to"
+    try:
+        return datetime.fromisoformat(text).astimezone().isoformat()
+    except ValueError as error:
+        raise click.UsageError(f"{option} is {text!r}; write it as 2026-11-01 or 2026-11-01T08:00+01:00") from error
+
+
+def _named(daemon: Api, path: str, name: str) -> dict[str, Any]:
+    found = list(daemon.every(path))
+    for item in found:
+        if item["name"] == name:
+            return item
+    names = ", ".join(item["name"] for item in found) or "none"
+    raise CommandFailed(f"there is no {name!r} in the daemon's configuration; it has {names}")
+
+
+def _trunk_table(trunks: list[dict[str, Any]]) -> Table:
+    table = Table("trunk", "state", "in use", "alerts", "reserve", "calls/s", "OPTIONS", "last error", title="trunks")
+    for item in trunks:
+        table.add_row(
+            item["name"],
+            item["state"],
+            f"{item['channels_in_use']}/{item['channels']}",
+            str(item["alert_channels_in_use"]),
+            str(item["reserved_for_callbacks"]),
+            _plain(item["calls_per_second"]),
+            _milliseconds(item["round_trip_milliseconds"]),
+            item["last_error"] or "",
+        )
+    return table
+
+
+def _smsc_table(smscs: list[dict[str, Any]]) -> Table:
+    table = Table("smsc", "state", "in flight", "segments/s", "enquire_link", "last error", title="SMSCs")
+    for item in smscs:
+        table.add_row(
+            item["name"],
+            item["state"],
+            f"{item['in_flight']}/{item['window']}",
+            _plain(item["segments_per_second"]),
+            _milliseconds(item["round_trip_milliseconds"]),
+            item["last_error"] or "",
+        )
+    return table
+
+
+def _plain(value: float | None) -> str:
+    return "no limit" if value is None else f"{value:g}"
+
+
+def _milliseconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f} ms"

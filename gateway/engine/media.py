@@ -1,0 +1,46 @@
+"""What the engine asks of speech and text before an action starts: sizes for the estimate, a sound for the console."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from gateway.engine.channel import Message
+from prompts.speech import PromptLibrary
+from sms.events import Segmented
+
+
+class Media(Protocol):
+    def segments(self, text: str) -> tuple[int, tuple[str, ...]]:
+        """How many SMS segments a text takes, and advice on the characters that cost some."""
+        ...
+
+    async def wav(self, message: Message, language: str = "nl") -> Path:
+        """A WAV of what a phone will hear. Raises `prompts.speech.SpeechFailed`."""
+        ...
+
+    async def check_recording(self, wav: Path) -> None:
+        """Raises `prompts.speech.BadRecording` for a file that can't be played."""
+        ...
+
+
+class RoomMedia:
+    """The real one: the prompt library's sound and the text room's segments."""
+
+    def __init__(self, library: PromptLibrary, segment: Callable[[str], Segmented]) -> None:
+        self._library = library
+        self._segment = segment
+
+    def segments(self, text: str) -> tuple[int, tuple[str, ...]]:
+        segmented = self._segment(text)
+        return len(segmented.segments), segmented.advice
+
+    async def wav(self, message: Message, language: str = "nl") -> Path:
+        if message.recording is not None:
+            return (await self._library.recording(message.recording)).wav
+        text = message.texts.get(language, message.texts["nl"])
+        return (await self._library.speech(text, language)).wav
+
+    async def check_recording(self, wav: Path) -> None:
+        await self._library.recording(wav)

@@ -1,0 +1,48 @@
+"""Who may speak SIP to us: the trunks' networks, and desks as they become known. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from ivr.dialling import destination
+from ivr.settings import TrunkSettings
+from ivr.sip.events import Peer
+from ivr.sip.sources import Source, Sources, source
+
+
+class KnownSources(Sources):
+    """Trunks from the configuration; desks are learned, for they come and go while the gateway runs. Trunks come first:
+    a desk on a trunk's own host counts as the trunk."""
+
+    def __init__(self, trunks: Sequence[TrunkSettings], peers: Mapping[str, Peer]) -> None:
+        self._desks: dict[str, Source] = {}
+        self.reconfigure(trunks, peers)
+
+    def reconfigure(self, trunks: Sequence[TrunkSettings], peers: Mapping[str, Peer]) -> None:
+        """Raises ValueError for a network that is none."""
+        self._trunks = [
+            source(trunk.name, _networks(trunk, peers[trunk.name]), credentials=peers[trunk.name].credentials)
+            for trunk in trunks
+        ]
+        super().__init__([*self._trunks, *self._desks.values()])
+
+    def learn(self, desk: str, host: str) -> None:
+        """A desk's phone may speak from this host. Raises ValueError for what is no address."""
+        learned = source(desk, [host])
+        if self._desks.get(desk) != learned and not any(trunk.peer == desk for trunk in self._trunks):
+            self._desks[desk] = learned
+            super().__init__([*self._trunks, *self._desks.values()])
+
+    def forget(self, desk: str) -> None:
+        if self._desks.pop(desk, None) is not None:
+            super().__init__([*self._trunks, *self._desks.values()])
+
+
+def _networks(trunk: TrunkSettings, peer: Peer) -> list[str]:
+    """The proxy itself, the registrar where it is an address, and what the configuration adds."""
+    networks = [peer.destination.host, *trunk.allow_from]
+    if trunk.registrar is not None:
+        with suppress(ValueError):
+            networks.append(destination(trunk.registrar)[0].host)
+    return networks

@@ -1,0 +1,163 @@
+"""Placing a call: the channel, the sound, the record, the wire's turn, and only then the INVITE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from foundation.sound import Codec
+from foundation.telephone_numbers import PhoneNumber
+from ivr.call import Call, CallRecord, EndCause, Ending, LegId, Refused, SavedDialog, ToDesk, ToTrunk
+from ivr.dialling import Identity, desk_peer, invite_to_desk, invite_to_trunk, shown_number
+from ivr.exchange import Exchange
+from ivr.leg import Leg
+from ivr.media.port import MediaLeg
+from ivr.sip import sdp
+from ivr.sip.endpoint import UserAgent
+from ivr.sip.events import Failed, InviteRequest, Peer
+from ivr.sip.trunk import Trunk, Use
+from ivr.switchboard import Line
+from ivr.waiting import shielded
+
+log = Logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How one call leaves. `release` gives back what it occupies when it is over, `give_back` when it never left."""
+
+    peer: Peer
+    codecs: Sequence[Codec]
+    invite: Callable[[Identity, bytes], InviteRequest]
+    number: PhoneNumber | None = None
+    trunk: Trunk | None = None
+    release: Callable[[], None] = lambda: None
+    give_back: Callable[[], None] = lambda: None
+
+
+class Placing:
+    """The outgoing half of the telephone."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    async def dial(self, route: ToTrunk | ToDesk, *, reserved: bool) -> Call:
+        """As `ivr.call.Telephone.dial`."""
+        plan = self._to_trunk(route, reserved) if isinstance(route, ToTrunk) else self._to_desk(route)
+        exchange = self._exchange
+        media: MediaLeg | None = None
+        dialog: SavedDialog | None = None
+        leg = LegId(f"{exchange.random.getrandbits(128):032x}")
+        try:
+            if exchange.draining:
+                raise Refused("the telephone is being drained")
+            media = await exchange.open_media(_beside(route))
+            local = sdp.Local(media.address, exchange.random.getrandbits(31))
+            identity = Identity(f"{leg}@{exchange.host}", f"{exchange.random.getrandbits(64):016x}")
+            request = plan.invite(identity, sdp.offer(local, plan.codecs))
+            dialog = UserAgent.calling_dialog(leg, request)
+            await self._save(dialog)
+            await self._turn(plan.trunk)
+        except BaseException:
+            if media is not None:
+                media.close()
+            if dialog is not None:
+                exchange.board.never_left(dialog)
+            plan.give_back()
+            raise
+        return self._send(leg, plan, request, media, local)
+
+    # ---- what it takes
+
+    def _to_trunk(self, route: ToTrunk, reserved: bool) -> _Plan:
+        """Raises Refused, with the reservation given back."""
+        exchange = self._exchange
+        trunk = exchange.group.trunks.get(route.trunk)
+        if trunk is None:
+            if reserved:
+                exchange.group.release_alert(route.trunk, route.number)
+            raise Refused(f"there is no trunk {route.trunk}")
+        release, give_back = self._places(trunk, route.number, reserved)
+        try:
+            shown_number(trunk.settings, route.caller_id)
+        except Refused:
+            give_back()
+            raise
+        peer = exchange.peers[trunk.name]
+        invite = partial(invite_to_trunk, trunk.settings, peer, route, exchange.host)
+        return _Plan(peer, trunk.settings.codecs, invite, route.number, trunk, release, give_back)
+
+    def _places(
+        self, trunk: Trunk, number: PhoneNumber, reserved: bool
+    ) -> tuple[Callable[[], None], Callable[[], None]]:
+        group, room = self._exchange.group, self._exchange.room
+        if not reserved:
+            if not group.prefixes.room(number) or not trunk.take(Use.OTHER):
+                raise Refused(f"trunk {trunk.name} has no channel free")
+            group.prefixes.take(number)
+        release = group.release_alert if reserved else group.release_other
+
+        def give(waiting: bool) -> None:
+            release(trunk.name, number, waiting=waiting)
+            room()
+
+        return partial(give, False), partial(give, True)
+
+    def _to_desk(self, route: ToDesk) -> _Plan:
+        peer = desk_peer(route)
+        # Its answers are heard only from where we know it to be.
+        self._exchange.sources.learn(route.desk, peer.destination.host)
+        return _Plan(peer, self._exchange.codecs(None), partial(invite_to_desk, peer, route, self._exchange.host))
+
+    async def _save(self, dialog: SavedDialog) -> None:
+        async def save() -> None:
+            await self._exchange.journal.save(dialog)
+
+        self._exchange.board.will_leave(dialog)
+        await shielded(Deferred.fromCoroutine(save()))
+
+    async def _turn(self, trunk: Trunk | None) -> None:
+        """The wire's turn: the last thing before the INVITE."""
+        while trunk is not None and (wait := trunk.turn(self._exchange.clocks.now())):
+            await deferLater(self._exchange.timer, wait, lambda: None)
+
+    # ---- it leaves
+
+    def _send(self, leg_id: LegId, plan: _Plan, request: InviteRequest, media: MediaLeg, local: sdp.Local) -> Call:
+        exchange = self._exchange
+        record = CallRecord(
+            leg=leg_id,
+            direction="out",
+            call_id=request.call_id,
+            peer=plan.peer.name,
+            number=plan.number,
+            our_number=None,
+            started_at=exchange.clocks.saved_now(),
+        )
+        leg = Leg(record, media, exchange.board, exchange.clocks, exchange.timer)
+        line = Line(leg, local, plan.codecs, plan.release)
+        if plan.trunk is not None:
+            line.failed = partial(self._failed, plan.trunk)
+        exchange.board.add(line)
+        exchange.agent.invite(leg_id, request, exchange.clocks.now())
+        exchange.board.flush()
+        return leg
+
+    def _failed(self, trunk: Trunk, failed: Failed, ending: Ending) -> None:
+        """What a call that came to nothing says of its trunk."""
+        if ending.cause is not EndCause.TRUNK_FAULT:
+            return
+        words = "no answer to INVITE" if failed.status is None else f"{failed.status} {failed.phrase}"
+        trunk.health.fault(words, self._exchange.clocks.saved_now())
+        if failed.status == 503 and failed.retry_after is not None:
+            trunk.health.refuse(failed.retry_after, self._exchange.clocks.now())
+
+
+def _beside(route: ToTrunk | ToDesk) -> MediaLeg | None:
+    near = route.near if isinstance(route, ToDesk) else None
+    return near.media if isinstance(near, Leg) else None

@@ -1,0 +1,254 @@
+"""The telephone: trunks, desks and media as one thing that dials and is called. A Twisted service over UDP.
+
+Admission is `ivr.sip.trunk`'s, signalling the user agent's, conversations `ivr.leg`'s; `ivr.switchboard` joins the latter
+two, `ivr.placing` and `ivr.taking` say in which order they are asked. Here they are put together, started and ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from foundation.clock import Clocks, Monotonic
+from foundation.endpoints import Address
+from foundation.telephone_numbers import PhoneNumber
+from ivr.call import Call, DialogJournal, IncomingHandler, SavedDialog, ToDesk, ToTrunk, TrunkStatus
+from ivr.dialling import destination, our_number, trunk_peer
+from ivr.exchange import Exchange, Random, TelephoneSettings
+from ivr.known import KnownSources
+from ivr.media.port import Media
+from ivr.placing import Placing
+from ivr.sip.endpoint import UserAgent
+from ivr.sip.events import InviteReceived, OrphanEnded, Pinged, RegistrationChanged, SipEvent
+from ivr.sip.listen import Listen
+from ivr.sip.listen import parse as parse_listen
+from ivr.sip.transport import SipTransport
+from ivr.sip.trunk import PrefixLimits, Trunk, TrunkGroup
+from ivr.switchboard import Switchboard
+from ivr.taking import Taking
+from ivr.upkeep import Upkeep
+
+log = Logger()
+
+ORPHAN_SECONDS = 2.0
+_LAST_WORDS_SECONDS = 2.0
+_LOOK_SECONDS = 0.05
+
+
+class TelephoneService(Service):
+    """Implements `ivr.call.Telephone`. `reactor` gives time and UDP; its `seconds` is the monotonic clock."""
+
+    name = "telephone"
+
+    def __init__(
+        self,
+        settings: TelephoneSettings,
+        media: Media,
+        journal: DialogJournal,
+        clocks: Clocks,
+        reactor: Any,
+        random: Random,
+    ) -> None:
+        timer: IReactorTime = reactor
+        wanted = [parse_listen(text) for text in settings.sip.listen]
+        listens = [listen for listen in wanted if listen.transport == "udp"]
+        if len(listens) < len(wanted):
+            log.warn("SIP is heard over UDP only; the tcp and tls listeners of the configuration are left out")
+        host = settings.sip.advertise or _interface(listens)
+        self._contacts = {"udp": Address(host, listens[0].port if listens else 0)}
+        peers = {trunk.name: trunk_peer(trunk) for trunk in settings.trunks}
+        group = TrunkGroup([Trunk(trunk) for trunk in settings.trunks], PrefixLimits(settings.prefix_limit))
+        sources = KnownSources(settings.trunks, peers)
+        agent = UserAgent(self._contacts, sources, self._is_ours, random)
+        self._exchange = Exchange(
+            settings=settings,
+            peers=peers,
+            host=host,
+            group=group,
+            sources=sources,
+            agent=agent,
+            board=Switchboard(agent, journal, clocks.now),
+            media=media,
+            journal=journal,
+            clocks=clocks,
+            timer=timer,
+            random=random,
+        )
+        self._transport = SipTransport(timer, reactor, agent, listens, self._heard)
+        self._exchange.board.flush = self._transport.flush
+        self._placing = Placing(self._exchange)
+        self._taking = Taking(self._exchange)
+        self._upkeep = Upkeep(agent, group, clocks, timer)
+        self._upkeep.came_up, self._upkeep.flush = self._exchange.room, self._transport.flush
+        self._orphans: dict[str, Deferred[None]] = {}
+
+    def startService(self) -> None:
+        """Raises CannotListenError where a port is in use."""
+        super().startService()  # type: ignore[no-untyped-call]  # Twisted has no types here
+        self._transport.startService()
+        bound = self._transport.addresses
+        if bound:
+            self._contacts["udp"] = Address(self._contacts["udp"].host, bound[0].port)
+        self._upkeep.start(self._exchange.peers)
+
+    def stopService(self) -> Deferred[Any]:
+        """Hangs up what is left, without waiting for answers; `drain` comes before."""
+        super().stopService()  # type: ignore[no-untyped-call]  # Twisted has no types here
+        self._exchange.draining = True
+        self._upkeep.stop()
+        self._hang_up_all()
+        self._orphans_late()
+        return self._transport.stopService()
+
+    @property
+    def addresses(self) -> list[Address]:
+        """Where SIP is heard, once started."""
+        return self._transport.addresses
+
+    @property
+    def legs(self) -> int:
+        """Calls whose last word was not said yet."""
+        return len(self._exchange.board)
+
+    @property
+    def strangers(self) -> int:
+        """Datagrams that were met with silence."""
+        return self._exchange.agent.strangers
+
+    def know_desks(self, desks: Iterable[tuple[str, str]]) -> None:
+        """Desks (id, uri) that may call us; again whenever they change. Those that we ring are known by that."""
+        for desk, uri in desks:
+            try:
+                self._exchange.sources.learn(desk, destination(uri)[0].host)
+            except ValueError as reason:
+                log.error("desk {desk} can't be reached: {reason}", desk=desk, reason=str(reason))
+
+    def reconfigure(self, settings: TelephoneSettings) -> None:
+        """Other trunks, numbers or limits for calls from now on; calls that are up go on. What is listened on stays."""
+        exchange = self._exchange
+        peers = {trunk.name: trunk_peer(trunk) for trunk in settings.trunks}
+        known = exchange.group.trunks
+        for trunk in settings.trunks:
+            if trunk.name in known:
+                known[trunk.name].reconfigure(trunk)
+            else:
+                known[trunk.name] = Trunk(trunk)
+        for name in set(known) - set(peers):
+            del known[name]
+        exchange.group.prefixes.reconfigure(settings.prefix_limit)
+        exchange.sources.reconfigure(settings.trunks, peers)
+        exchange.settings, exchange.peers = settings, peers
+        if self.running:
+            self._upkeep.start(peers)
+        exchange.room()
+
+    # ---- Telephone
+
+    def alert_capacity(self, now: float) -> tuple[int, float | None]:
+        exchange = self._exchange
+        if exchange.draining:
+            return 0, None
+        if now < exchange.no_media_until:
+            return 0, exchange.no_media_until
+        return exchange.group.alert_capacity(Monotonic(now))
+
+    def reserve_alert(self, number: PhoneNumber, avoid: frozenset[str], now: float) -> str | None:
+        exchange = self._exchange
+        return None if exchange.draining else exchange.group.reserve_alert(number, avoid, Monotonic(now))
+
+    def release_alert(self, trunk: str, number: PhoneNumber) -> None:
+        self._exchange.group.release_alert(trunk, number)
+        self._exchange.room()
+
+    async def dial(self, route: ToTrunk | ToDesk, *, reserved: bool = False) -> Call:
+        return await self._placing.dial(route, reserved=reserved)
+
+    def on_incoming(self, handler: IncomingHandler) -> None:
+        self._taking.handler = handler
+
+    def on_capacity(self, callback: Callable[[], None]) -> None:
+        self._exchange.on_room.append(callback)
+
+    def trunks(self) -> list[TrunkStatus]:
+        exchange = self._exchange
+        return [trunk.status(exchange.clocks.now()) for trunk in exchange.group.trunks.values()]
+
+    async def end_orphans(self, dialogs: list[SavedDialog]) -> None:
+        exchange = self._exchange
+        for dialog in dialogs:
+            self._orphans[dialog.call_id] = Deferred()
+            if dialog.peer not in exchange.group.trunks:
+                self._learn_orphan(dialog)
+            exchange.agent.end_orphan(dialog, exchange.clocks.now())
+        waiting = gatherResults(list(self._orphans.values()))
+        late = exchange.timer.callLater(ORPHAN_SECONDS, self._orphans_late)
+        self._transport.flush()
+        await waiting
+        if late.active():
+            late.cancel()
+
+    async def drain(self, seconds: float) -> None:
+        self._exchange.draining = True
+        if not await self._idle_within(seconds):
+            self._hang_up_all()
+            await self._idle_within(_LAST_WORDS_SECONDS)
+
+    # ---- inside
+
+    def _heard(self, event: SipEvent) -> None:
+        if self._exchange.board.heard(event):
+            return
+        match event:
+            case InviteReceived():
+                self._taking.invited(event)
+            case Pinged():
+                self._upkeep.pinged(event)
+            case RegistrationChanged():
+                self._upkeep.registered(event)
+            case OrphanEnded():
+                self._orphan_ended(event)
+            case _:
+                log.debug("a late word of a call: {event}", event=type(event).__name__)
+
+    def _is_ours(self, uri: str) -> bool:
+        return our_number([uri], self._exchange.settings.numbers) is not None
+
+    def _learn_orphan(self, dialog: SavedDialog) -> None:
+        try:
+            self._exchange.sources.learn(dialog.peer, dialog.destination.rpartition(":")[0].strip("[]"))
+        except ValueError:
+            log.error("the saved dialog of {peer} names no address", peer=dialog.peer, call_id=dialog.call_id)
+
+    def _orphan_ended(self, event: OrphanEnded) -> None:
+        waiting = self._orphans.pop(event.call_id, None)
+        log.info("an orphaned call was ended, answered {answered}", call_id=event.call_id, answered=event.answered)
+        if waiting is not None:
+            waiting.callback(None)
+
+    def _orphans_late(self) -> None:
+        orphans, self._orphans = self._orphans, {}
+        for waiting in orphans.values():
+            waiting.callback(None)
+
+    def _hang_up_all(self) -> None:
+        for leg in self._exchange.board.legs:
+            leg.hang_up()
+
+    async def _idle_within(self, seconds: float) -> bool:
+        timer = self._exchange.timer
+        until = timer.seconds() + seconds
+        while self.legs and timer.seconds() < until:
+            await deferLater(timer, _LOOK_SECONDS, lambda: None)
+        return not self.legs
+
+
+def _interface(listens: list[Listen]) -> str:
+    """How we name ourselves where nothing is advertised: the first interface that is one address."""
+    named = [listen.interface for listen in listens if listen.interface not in ("", "0.0.0.0", "::")]
+    return named[0] if named else "127.0.0.1"

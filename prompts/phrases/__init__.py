@@ -1,0 +1,1 @@
+"""The fixed texts, one module a language. No I/O."""
