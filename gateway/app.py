@@ -72,10 +72,12 @@ class CannotStart(Exception):
 
 def run(configuration: Configuration) -> None:
     """`burgernet run`: returns after a drained stop, exits with 1 where it cannot start."""
-    from twisted.internet import reactor
+    from twisted.internet import reactor as the_reactor
 
+    # Typed as a module, it is an object with every reactor interface.
+    reactor: Any = the_reactor
     # Twisted's clock is the wall clock: timers would jump with it.
-    reactor.seconds = time.monotonic  # type: ignore[attr-defined]  # the module stands for the reactor object
+    reactor.seconds = time.monotonic
     globalLogBeginner.beginLoggingTo([json_lines(sys.stderr)], redirectStandardIO=False)
     try:
         database = open_database(configuration.gateway.database, configuration.gateway.node)
@@ -83,8 +85,8 @@ def run(configuration: Configuration) -> None:
         _refuse(str(fault))
     daemon = Daemon(configuration, database, reactor)
     failed: list[str] = []
-    reactor.callWhenRunning(lambda: _begin(daemon, reactor, failed))  # type: ignore[attr-defined]  # as above
-    reactor.run()  # type: ignore[attr-defined]  # as above
+    reactor.callWhenRunning(lambda: _begin(daemon, reactor, failed))
+    reactor.run()
     database.close()
     if failed:
         _refuse(failed[0])
@@ -176,7 +178,7 @@ class Daemon:
             self._smscs,
             Receipts(self._reader, clocks),
             TextHooks(self._stop_texts, self._engine.save_reply),
-            clocks,
+            reactor,
         )
         metrics = Metrics(self._telephone.trunks, self._smscs.smscs, self._engine.running)
         self._http = HttpService(
@@ -234,6 +236,7 @@ class Daemon:
             await self._services.stopService()
         except Exception:  # noqa: BLE001 - as above
             log.failure("a service did not end")
+        self._texts.stop()
         # What the services' end had to save is in the writer's hands by now; both wait for their threads.
         pool = self._reactor.getThreadPool()
         for part in (self._writer, self._reader):

@@ -41,12 +41,12 @@ class PeerWatch(Service):
         self._ended: Deferred[Any] | None = None
 
     def startService(self) -> None:
-        super().startService()  # type: ignore[no-untyped-call]  # Twisted has no types here
+        super().startService()
         self._ended = self._looking.start(_SECONDS)
         self._ended.addErrback(lambda failure: log.failure("peers are not watched any more", failure))
 
     def stopService(self) -> Deferred[Any] | None:
-        super().stopService()  # type: ignore[no-untyped-call]  # Twisted has no types here
+        super().stopService()
         if self._looking.running:
             self._looking.stop()
         return self._ended

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
 from ivr.dialling import destination
@@ -16,27 +16,43 @@ class KnownSources(Sources):
     a desk on a trunk's own host counts as the trunk."""
 
     def __init__(self, trunks: Sequence[TrunkSettings], peers: Mapping[str, Peer]) -> None:
+        self._trunks: list[Source] = []
+        self._former: list[Source] = []
         self._desks: dict[str, Source] = {}
         self.reconfigure(trunks, peers)
 
     def reconfigure(self, trunks: Sequence[TrunkSettings], peers: Mapping[str, Peer]) -> None:
-        """Raises ValueError for a network that is none."""
+        """A trunk that is gone may still end its calls, until `let_go`. Raises ValueError for a network that is none."""
+        before = [*self._trunks, *self._former]
         self._trunks = [
             source(trunk.name, _networks(trunk, peers[trunk.name]), credentials=peers[trunk.name].credentials)
             for trunk in trunks
         ]
-        super().__init__([*self._trunks, *self._desks.values()])
+        self._former = [one for one in before if all(one.peer != trunk.name for trunk in trunks)]
+        self._renew()
 
     def learn(self, desk: str, host: str) -> None:
         """A desk's phone may speak from this host. Raises ValueError for what is no address."""
         learned = source(desk, [host])
         if self._desks.get(desk) != learned and not any(trunk.peer == desk for trunk in self._trunks):
             self._desks[desk] = learned
-            super().__init__([*self._trunks, *self._desks.values()])
+            self._renew()
 
-    def forget(self, desk: str) -> None:
-        if self._desks.pop(desk, None) is not None:
-            super().__init__([*self._trunks, *self._desks.values()])
+    def is_desk(self, peer: str) -> bool:
+        return peer in self._desks
+
+    @property
+    def former(self) -> frozenset[str]:
+        """Trunks that were taken out and may still have calls."""
+        return frozenset(one.peer for one in self._former)
+
+    def let_go(self, trunks: Collection[str]) -> None:
+        """These have no call left: they are strangers from now on."""
+        self._former = [one for one in self._former if one.peer not in trunks]
+        self._renew()
+
+    def _renew(self) -> None:
+        super().__init__([*self._trunks, *self._former, *self._desks.values()])
 
 
 def _networks(trunk: TrunkSettings, peer: Peer) -> list[str]:

@@ -119,7 +119,10 @@ class Placing:
             await self._exchange.journal.save(dialog)
 
         self._exchange.board.will_leave(dialog)
-        await shielded(Deferred.fromCoroutine(save()))
+        saving = Deferred.fromCoroutine(save())
+        saved = shielded(saving)
+        saving.addErrback(lambda failure: log.failure("a call was cancelled and not saved", failure))
+        await saved
 
     async def _turn(self, trunk: Trunk | None) -> None:
         """The wire's turn: the last thing before the INVITE."""

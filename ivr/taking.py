@@ -37,6 +37,8 @@ class Taking:
         trunk = exchange.group.trunks.get(event.peer)
         if exchange.draining or self.handler is None:
             exchange.agent.reject(event.leg, 503, now, retry_after=_DRAINING_SECONDS)
+        elif trunk is None and not exchange.sources.is_desk(event.peer):
+            exchange.agent.reject(event.leg, 403, now)
         elif event.offer is not None and not self._speaks(event.offer, trunk):
             exchange.agent.reject(event.leg, 488, now)
         elif trunk is not None and not exchange.group.admit_incoming(trunk.name):

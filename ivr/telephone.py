@@ -1,4 +1,4 @@
-"""The telephone: trunks, desks and media as one thing that dials and is called. A Twisted service over UDP.
+"""The telephone: trunks, desks and media as one thing that dials and is called. A Twisted service over UDP and TCP.
 
 Admission is `ivr.sip.trunk`'s, signalling the user agent's, conversations `ivr.leg`'s; `ivr.switchboard` joins the latter
 two, `ivr.placing` and `ivr.taking` say in which order they are asked. Here they are put together, started and ended.
@@ -11,7 +11,7 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IReactorTCP, IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -36,13 +36,12 @@ from ivr.upkeep import Upkeep
 
 log = Logger()
 
-ORPHAN_SECONDS = 2.0
 _LAST_WORDS_SECONDS = 2.0
 _LOOK_SECONDS = 0.05
 
 
 class TelephoneService(Service):
-    """Implements `ivr.call.Telephone`. `reactor` gives time and UDP; its `seconds` is the monotonic clock."""
+    """Implements `ivr.call.Telephone`. `reactor` gives time, UDP and TCP; its `seconds` is the monotonic clock."""
 
     name = "telephone"
 
@@ -56,12 +55,13 @@ class TelephoneService(Service):
         random: Random,
     ) -> None:
         timer: IReactorTime = reactor
-        wanted = [parse_listen(text) for text in settings.sip.listen]
-        listens = [listen for listen in wanted if listen.transport == "udp"]
-        if len(listens) < len(wanted):
-            log.warn("SIP is heard over UDP only; the tcp and tls listeners of the configuration are left out")
+        listens = [listen for listen in map(parse_listen, settings.sip.listen) if listen.transport != "tls"]
+        if len(listens) < len(settings.sip.listen):
+            log.warn("SIP is heard over UDP and TCP only; the tls listeners of the configuration are left out")
         host = settings.sip.advertise or _interface(listens)
-        self._contacts = {"udp": Address(host, listens[0].port if listens else 0)}
+        self._contacts: dict[str, Address] = {}
+        for listen in listens:
+            self._contacts.setdefault(listen.transport, Address(host, listen.port))
         peers = {trunk.name: trunk_peer(trunk) for trunk in settings.trunks}
         group = TrunkGroup([Trunk(trunk) for trunk in settings.trunks], PrefixLimits(settings.prefix_limit))
         sources = KnownSources(settings.trunks, peers)
@@ -80,7 +80,7 @@ class TelephoneService(Service):
             timer=timer,
             random=random,
         )
-        self._transport = SipTransport(timer, reactor, agent, listens, self._heard)
+        self._transport = SipTransport(timer, reactor, agent, listens, self._heard, IReactorTCP(reactor, None))
         self._exchange.board.flush = self._transport.flush
         self._placing = Placing(self._exchange)
         self._taking = Taking(self._exchange)
@@ -90,25 +90,25 @@ class TelephoneService(Service):
 
     def startService(self) -> None:
         """Raises CannotListenError where a port is in use."""
-        super().startService()  # type: ignore[no-untyped-call]  # Twisted has no types here
+        super().startService()
         self._transport.startService()
-        bound = self._transport.addresses
-        if bound:
-            self._contacts["udp"] = Address(self._contacts["udp"].host, bound[0].port)
+        if self._transport.addresses:
+            host, port = self._exchange.host, self._transport.addresses[0].port
+            self._contacts["udp"] = Address(host, port)
         self._upkeep.start(self._exchange.peers)
 
     def stopService(self) -> Deferred[Any]:
         """Hangs up what is left, without waiting for answers; `drain` comes before."""
-        super().stopService()  # type: ignore[no-untyped-call]  # Twisted has no types here
+        super().stopService()
         self._exchange.draining = True
         self._upkeep.stop()
         self._hang_up_all()
-        self._orphans_late()
+        self._forget_orphans()
         return self._transport.stopService()
 
     @property
     def addresses(self) -> list[Address]:
-        """Where SIP is heard, once started."""
+        """Where SIP is heard over UDP, once started."""
         return self._transport.addresses
 
     @property
@@ -146,6 +146,7 @@ class TelephoneService(Service):
         exchange.settings, exchange.peers = settings, peers
         if self.running:
             self._upkeep.start(peers)
+        self._let_former_trunks_go()
         exchange.room()
 
     # ---- Telephone
@@ -187,11 +188,8 @@ class TelephoneService(Service):
                 self._learn_orphan(dialog)
             exchange.agent.end_orphan(dialog, exchange.clocks.now())
         waiting = gatherResults(list(self._orphans.values()))
-        late = exchange.timer.callLater(ORPHAN_SECONDS, self._orphans_late)
         self._transport.flush()
         await waiting
-        if late.active():
-            late.cancel()
 
     async def drain(self, seconds: float) -> None:
         self._exchange.draining = True
@@ -203,6 +201,8 @@ class TelephoneService(Service):
 
     def _heard(self, event: SipEvent) -> None:
         if self._exchange.board.heard(event):
+            if self._exchange.sources.former:
+                self._let_former_trunks_go()
             return
         match event:
             case InviteReceived():
@@ -215,6 +215,11 @@ class TelephoneService(Service):
                 self._orphan_ended(event)
             case _:
                 log.debug("a late word of a call: {event}", event=type(event).__name__)
+
+    def _let_former_trunks_go(self) -> None:
+        exchange = self._exchange
+        busy = {leg.record.peer for leg in exchange.board.legs}
+        exchange.sources.let_go(exchange.sources.former - busy)
 
     def _is_ours(self, uri: str) -> bool:
         return our_number([uri], self._exchange.settings.numbers) is not None
@@ -231,7 +236,7 @@ class TelephoneService(Service):
         if waiting is not None:
             waiting.callback(None)
 
-    def _orphans_late(self) -> None:
+    def _forget_orphans(self) -> None:
         orphans, self._orphans = self._orphans, {}
         for waiting in orphans.values():
             waiting.callback(None)

@@ -70,12 +70,14 @@ class Waiters:
 
 
 def shielded(work: Deferred[Value]) -> Deferred[Value]:
-    """Wait for work that goes on when the one who waits is cancelled; what it then brings is dropped."""
+    """Wait for work that goes on when the one who waits is cancelled; what it then brings is `work`'s next callback's."""
     waiting: Deferred[Value] = Deferred()
 
-    def done(result: Value | Failure) -> None:
-        if not waiting.called:
-            waiting.callback(result)
+    def done(result: Value | Failure) -> Value | Failure | None:
+        if waiting.called:
+            return result
+        waiting.callback(result)
+        return None
 
     work.addBoth(done)
     return waiting

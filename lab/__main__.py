@@ -21,6 +21,7 @@ def main() -> int:
     parser.add_argument("--free-ports", action="store_true", help="ports that nobody uses, instead of the usual ones")
     parser.add_argument("--town", type=Path, default=USUAL_TOWN, help="who lives there (TOML)")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write a gateway.toml for this network")
+    parser.add_argument("--participants", type=Path, metavar="FILE", help="write who lives there, to be imported")
     options = parser.parse_args()
     console = Console()
     try:
@@ -32,6 +33,8 @@ def main() -> int:
     except (OSError, ValueError) as error:
         console.print(f"[red]The lab cannot start:[/red] {error}", highlight=False)
         return 1
+    if options.participants is not None:
+        options.participants.write_text(town.participants_csv(), encoding="utf-8")
     desks = ", ".join(f"{name} {port}" for name, port in ports.desks.items())
     console.print(
         f"trunk {ports.trunk}/udp, SMSC {ports.smsc}/tcp, desks {desks}; the gateway's SIP at {ports.gateway_sip}"

@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--once", action="store_true", help="end after the action; else the console stays open")
     parser.add_argument("--town", type=Path, default=USUAL_TOWN, help="another town (TOML)")
     options = parser.parse_args(arguments)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 110)
     try:
         town = read_town(options.town)
     except (OSError, ValueError) as error:
@@ -159,7 +159,8 @@ class Demo:
 
     def _follow(self, over: Callable[[], bool], seconds: float, otherwise: str) -> None:
         """Tell what happens until it is over, and a moment longer: receipts and replies come after."""
-        self._gateway.wait_until(over, seconds, otherwise, self._drain)
+        with self._console.status("people are being called"):
+            self._gateway.wait_until(over, seconds, otherwise, self._drain)
         end = time.monotonic() + _SETTLE_SECONDS
         self._gateway.wait_until(lambda: time.monotonic() > end, 2 * _SETTLE_SECONDS, "", self._drain)
         self._drain()

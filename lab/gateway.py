@@ -42,7 +42,7 @@ class Gateway:
                 stdout=log,
                 stderr=log,
                 cwd=self._configuration.parent,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, "BURGERNET_TRACEBACK": "1"},
             )
         self.wait_until(self._ready, seconds, "the gateway was not ready")
 

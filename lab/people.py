@@ -62,6 +62,8 @@ class People:
         else:
             self._meet(call, person, number)
         self._report(call, number, began, 0)
+        if call.was_up:
+            self._told(Event(Did.HEARD, number, call.ended_by or "", call.ear.sound_ms))
         if call.was_up and person is not None and person.calls_back and number not in self._called_back:
             self._called_back.add(number)
             self._call_back(person, person.calls_back)
@@ -84,7 +86,6 @@ class People:
             first = not self._answered[number]
             self._answered[number] += 1
             self._listen(call, number, person, does if first else Does.LISTENS)
-            self._told(Event(Did.HEARD, number, call.ended_by or "", call.ear.sound_ms))
 
     def _refuse(self, call: HandsetCall, number: str, does: Does) -> None:
         code, phrase, cause = _REFUSALS[does]

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from smpplib import consts, smpp
+from smpplib.exceptions import UnknownCommandError
 from twisted.logger import Logger
 
 from lab.delays import Delays
@@ -307,8 +308,9 @@ class _Session:
         self._send(pdu)
 
     def _take(self, octets: bytes) -> None:
-        pdu = smpp.parse_pdu(octets, client=self, allow_unknown_opt_params=True)
-        if pdu is None:
+        try:
+            pdu = smpp.parse_pdu(octets, client=self, allow_unknown_opt_params=True)
+        except UnknownCommandError:
             self._answer("generic_nack", int.from_bytes(octets[12:16], "big"), consts.SMPP_ESME_RINVCMDID)
             return
         match pdu.command:

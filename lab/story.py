@@ -32,7 +32,7 @@ class Teller:
     def __call__(self, event: Event) -> None:
         sign, text = _line_of(event)
         if text:
-            self._line(sign, f"[bold]{escape(self._names.get(event.number, event.number))}[/bold] {text}")
+            self._line(sign, f"[bold]{escape(self._names.get(event.number, event.number))}[/bold]{text}")
 
     def _line(self, sign: str, text: str) -> None:
         seconds = time.monotonic() - self._began
@@ -47,29 +47,32 @@ def _line_of(event: Event) -> tuple[str, str]:
         case Did.RANG:
             return "☎", "'s phone rings"
         case Did.REFUSED:
-            return "[yellow]✗[/yellow]", f"[yellow]{_CODES.get(event.detail, 'refuses')}[/yellow] [dim]({detail})[/dim]"
+            return (
+                "[yellow]✗[/yellow]",
+                f" [yellow]{_CODES.get(event.detail, 'refuses')}[/yellow] [dim]({detail})[/dim]",
+            )
         case Did.GIVEN_UP:
-            return "[yellow]✗[/yellow]", "[yellow]does not answer[/yellow]; the gateway stops ringing"
+            return "[yellow]✗[/yellow]", " [yellow]does not answer[/yellow]; the gateway stops ringing"
         case Did.PICKED_UP:
-            return "[green]↑[/green]", "picks up"
+            return "[green]↑[/green]", " picks up"
         case Did.PRESSED:
-            return "[magenta]#[/magenta]", f"presses {detail}"
+            return "[magenta]#[/magenta]", f" presses {detail}"
         case Did.HEARD:
             who = "hung up" if event.detail == "us" else "was said goodbye to"
-            return "[green]✓[/green]", f"heard {seconds} of speech and {who}"
+            return "[green]✓[/green]", f" heard {seconds} of speech and {who}"
         case Did.CALLS_BACK:
-            return "[blue]←[/blue]", f"calls back: {detail}"
+            return "[blue]←[/blue]", f" calls back: {detail}"
         case Did.WHISPERED:
-            return "[blue]☎[/blue]", f"hears who is calling ({seconds} of whisper)"
+            return "[blue]☎[/blue]", f" hears who is calling ({seconds} of whisper)"
         case Did.CONNECTED:
-            return "[green]⇄[/green]", f"hears the other end: {seconds} of its tone"
+            return "[green]⇄[/green]", f" hears the other end: {seconds} of its tone"
         case Did.NOT_CONNECTED:
-            return "[red]✗[/red]", "[red]never heard the other end[/red]"
+            return "[red]✗[/red]", " [red]never heard the other end[/red]"
         case Did.TEXT:
-            return "✉", f"gets a text: [italic]{detail}[/italic]"
+            return "✉", f" gets a text: [italic]{detail}[/italic]"
         case Did.TEXT_REFUSED:
-            return "[yellow]✉[/yellow]", f"[yellow]the message centre refuses the text[/yellow] [dim]({detail})[/dim]"
+            return "[yellow]✉[/yellow]", f" [yellow]the message centre refuses the text[/yellow] [dim]({detail})[/dim]"
         case Did.RECEIPT:
-            return "✉", f"[dim]the text {_STATES.get(event.detail, detail)}[/dim]"
+            return "✉", f" [dim]the text {_STATES.get(event.detail, detail)}[/dim]"
         case Did.REPLIED:
-            return "✉", f"answers: [italic]{detail}[/italic]"
+            return "✉", f" answers: [italic]{detail}[/italic]"

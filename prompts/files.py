@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from foundation.sound import BYTES_A_MILLISECOND, Sound
-from prompts.audio import Piece
-from prompts.codecs import NARROW, decode, encode, wav
+from prompts.codecs import NARROW, decode, wav
+from prompts.pieces import Piece
 
 _IN_USE_SECONDS = 48 * 3600
 _SUFFIXES = (".pcma", ".pcmu", ".g722", ".wav", ".json")
@@ -49,21 +50,19 @@ class SoundFiles:
         return description
 
     def write(self, name: str, sound: Piece, description: dict[str, Any]) -> Sound:
-        """Encode and save; the WAV holds what a telephone hears, through A-law."""
+        """Save; the WAV holds what a telephone hears, through A-law."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        pcma = encode(sound.narrow, "PCMA")
-        milliseconds = len(pcma) // BYTES_A_MILLISECOND
         contents = {
-            ".pcma": pcma,
-            ".pcmu": encode(sound.narrow, "PCMU"),
-            ".g722": encode(sound.wide, "G722"),
-            ".wav": wav(decode(pcma, "PCMA"), NARROW),
-            ".json": json.dumps({**description, "milliseconds": milliseconds}, ensure_ascii=False).encode(),
+            **{f".{codec.lower()}": data for codec, data in sound.encoded.items()},
+            ".wav": wav(decode(sound.encoded["PCMA"], "PCMA"), NARROW),
+            ".json": json.dumps({**description, "milliseconds": sound.milliseconds}, ensure_ascii=False).encode(),
         }
-        for suffix, data in contents.items():
-            self._put(self.directory / (name + suffix), data)
+        description_data = contents.pop(".json")
+        with ThreadPoolExecutor(len(contents)) as pool:  # syncs that wait together cost one wait of the disk
+            list(pool.map(lambda item: self._put(self.directory / (name + item[0]), item[1]), contents.items()))
+        self._put(self.directory / f"{name}.json", description_data)
         self._sync_directory()
-        return Sound(self.directory / name, milliseconds)
+        return Sound(self.directory / name, sound.milliseconds)
 
     def tidy(self) -> int:
         """Remove the longest unused sounds while the directory holds too much, and what a crash left half written.

@@ -56,11 +56,9 @@ def levelled(wave: Wave, rate: int) -> Wave:
         if rms <= 1.0:
             return out
         gain = _RMS_AT_TARGET / rms
-        if abs(20 * math.log10(gain)) < 0.1:
-            break
         louder = out * numpy.float32(gain)
         out = _limited(louder, rate)
-        if out is louder:  # nothing was limited, so the level is met exactly
+        if out is louder or abs(20 * math.log10(gain)) < 0.1:  # nothing was limited, or it no longer matters
             break
     return out
 
@@ -69,7 +67,7 @@ def _envelope(wave: Wave, rate: int) -> NDArray[numpy.float64]:
     """The rectified signal through two one-pole low-passes of 30 ms, one value each 4 ms."""
     step = max(int(rate * _STEP_SECONDS), 1)
     whole = len(wave) // step * step
-    magnitude = numpy.abs(wave[:whole]).reshape(-1, step).mean(axis=1, dtype=numpy.float64)
+    magnitude = numpy.abs(wave[:whole]).reshape(-1, step).mean(axis=1)
     times = numpy.arange(int(8 * _SMOOTHING_SECONDS / _STEP_SECONDS))
     decay = math.exp(-_STEP_SECONDS / _SMOOTHING_SECONDS)
     response = (1 - decay) ** 2 * (times + 1) * decay**times
@@ -79,10 +77,10 @@ def _envelope(wave: Wave, rate: int) -> NDArray[numpy.float64]:
 def _active_rms(wave: Wave, rate: int) -> tuple[float, float]:
     """RMS while speech is active, and the share of time it is (P.56 §8.2: the threshold lies 15.9 dB under the level
     that it yields, between two steps by interpolation)."""
-    envelope = _envelope(wave, rate)
-    if not len(envelope):
+    if len(wave) < rate * _STEP_SECONDS:
         return 0.0, 0.0
-    energy = float(numpy.square(wave, dtype=numpy.float64).sum())
+    envelope = _envelope(wave, rate)
+    energy = float(numpy.dot(wave, wave))
     hold = int(_HANGOVER_SECONDS / _STEP_SECONDS)
     samples_a_step = len(wave) / len(envelope)
     above = (0.0, 0.0, 0.0)
@@ -117,13 +115,20 @@ def _held(active: NDArray[numpy.bool_], hold: int) -> int:
 
 def _limited(wave: Wave, rate: int) -> Wave:
     """Peaks brought under the ceiling by a gain that dips smoothly around them, so that nothing is clipped."""
-    magnitude = numpy.abs(wave)
-    if not len(wave) or float(magnitude.max()) <= _CEILING:
+    if not len(wave) or max(float(wave.max()), -float(wave.min())) <= _CEILING:
         return wave
+    over = numpy.flatnonzero(numpy.abs(wave) > _CEILING)
     width = int(rate * _LOOKAHEAD_SECONDS) | 1
-    needed = numpy.minimum(1.0, _CEILING / numpy.maximum(magnitude, 1.0))
-    padded = numpy.pad(needed, width - 1, mode="edge")
-    lowest = numpy.lib.stride_tricks.sliding_window_view(padded, width).min(axis=1)
-    smooth = numpy.convolve(lowest, numpy.full(width, 1 / width), mode="valid")
-    limited: Wave = (wave * smooth).astype(numpy.float32)
+    limited = wave.copy()
+    for region in numpy.split(over, numpy.flatnonzero(numpy.diff(over) > 2 * width) + 1):
+        begin, end = max(int(region[0]) - width, 0), int(region[-1]) + width + 1
+        limited[begin:end] *= _dip(wave[begin:end], width)
     return limited
+
+
+def _dip(wave: Wave, width: int) -> NDArray[numpy.float64]:
+    """The gain around some peaks: as low as each needs, smoothed over `width` samples, 1 at both ends."""
+    needed = numpy.minimum(1.0, _CEILING / numpy.maximum(numpy.abs(wave), 1.0))
+    padded = numpy.pad(needed, width - 1, constant_values=1.0)
+    lowest = numpy.lib.stride_tricks.sliding_window_view(padded, width).min(axis=1)
+    return numpy.convolve(lowest, numpy.full(width, 1 / width), mode="valid")

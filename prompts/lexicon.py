@@ -1,8 +1,7 @@
 """The lexicon: what a rule cannot know, in a CSV file that an operator edits. Reads and writes that file; no other I/O.
 
 Columns: `written`, `spoken`, `kind`. Kind `word` says what is meant (an abbreviation written out) and comes before all
-rules; kind `sound` says how a voice must be given a name or a loan word, and is never shown; `ipa` gives the sound itself,
-for the voices that take it. Capitals count only where `written` has some.
+rules; kind `sound` says how a voice must be given a name or a loan word, and is never shown.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from typing import Literal, cast
 
 from twisted.logger import Logger
 
-Kind = Literal["word", "sound", "ipa"]
-_KINDS = ("word", "sound", "ipa")
+Kind = Literal["word", "sound"]
+_KINDS = ("word", "sound")
 _HEADER = ["written", "spoken", "kind"]
 _MAXIMUM_ENTRIES = 20_000
 
@@ -90,7 +89,7 @@ def parse(text: str, name: str = "lexicon") -> tuple[Entry, ...]:
         if len(row) != len(_HEADER) or not row[0].strip() or not row[1].strip():
             raise BadLexicon(f"{name}, line {number}: write it as word,how it is spoken,sound")
         if row[2] not in _KINDS:
-            raise BadLexicon(f"{name}, line {number}: the kind is word, sound or ipa, not {row[2]!r}")
+            raise BadLexicon(f"{name}, line {number}: the kind is word or sound, not {row[2]!r}")
         entries.append(Entry(row[0].strip(), row[1].strip(), cast(Kind, row[2])))
     return tuple(entries)
 

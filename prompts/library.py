@@ -20,11 +20,11 @@ from twisted.python.failure import Failure
 
 from foundation.clock import Clocks
 from foundation.sound import Sound
-from prompts.audio import REPEAT_MILLISECONDS, TAIL_MILLISECONDS
 from prompts.engines import choice
 from prompts.lexicon import LexiconFile
 from prompts.normalise import Normalised, normalise
 from prompts.once import Once
+from prompts.pieces import REPEAT_MILLISECONDS, TAIL_MILLISECONDS
 from prompts.settings import SpeechSettings
 from prompts.shape import Segment, segments
 from prompts.sounds import Sounds
@@ -77,14 +77,14 @@ class Library(Service):
         self._resting: dict[tuple[str, str], float] = {}
 
     def startService(self) -> None:
-        super().startService()  # type: ignore[no-untyped-call]  # Twisted has no types here
+        super().startService()
         self._sounds.child.start()
         for engine in self._engines:
             engine.start()
         Deferred.fromCoroutine(self._sounds.tidy()).addErrback(self._not_tidied)
 
     def stopService(self) -> Deferred[None]:
-        super().stopService()  # type: ignore[no-untyped-call]  # Twisted has no types here
+        super().stopService()
         children = [self._sounds.child, *self._engines]
         return gatherResults([Deferred.fromCoroutine(child.stop()) for child in children]).addCallback(lambda _: None)
 
@@ -142,7 +142,7 @@ class Library(Service):
         name = _name("message", *(f"{piece} {pause}" for piece, pause in parts))
         description = {"words": words, "engine": engine.name}
         for _ in range(_ROUNDS):
-            made = await self._sounds.join(name, parts, description)
+            made = await self._sounds.join(name, parts, [part.words for part in plan], description)
             if isinstance(made, Sound):
                 return made
             try:
@@ -160,7 +160,6 @@ class Library(Service):
         return self._pieces.do(name, work)
 
     def _not_tidied(self, failure: Failure) -> None:
-        failure.trap(SpeechFailed)
         self._log.warn("prompts not tidied {reason}", reason=failure.getErrorMessage())
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import miniaudio
 import numpy
 
-from prompts.audio import Piece, piece
 from prompts.level import measure
+from prompts.pieces import BEFORE_MILLISECONDS, Piece, piece
 from prompts.speech import BadRecording, Samples
 
 MAXIMUM_BYTES = 50 * 1024 * 1024
@@ -47,7 +47,7 @@ def recorded_piece(data: bytes) -> Piece:
     if measure(samples.astype(numpy.float32), rate).active_dbm0 < _SILENT_DBM0:
         raise BadRecording("nothing is to be heard in the recording; look at the microphone and record again")
     made = piece(samples, rate)
-    if made.milliseconds < MINIMUM_SECONDS * 1000:
+    if made is None or made.milliseconds - BEFORE_MILLISECONDS < MINIMUM_SECONDS * 1000:
         raise BadRecording("the recording is too short to be a message; record again")
     return made
 

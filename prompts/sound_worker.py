@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy
 
-from prompts.audio import TAIL_MILLISECONDS, Piece, joined, piece
 from prompts.files import SoundFiles
 from prompts.frames import Frame, FrameReader
+from prompts.pieces import BEFORE_MILLISECONDS, LEAD_MILLISECONDS, TAIL_MILLISECONDS, Piece, joined, piece
 from prompts.recording import read_recording, recorded_piece
 from prompts.speech import BadRecording
 
@@ -38,9 +38,10 @@ class Workshop:
 
     def _piece(self, request: dict[str, Any], body: bytes) -> dict[str, Any]:
         made = piece(numpy.frombuffer(body, numpy.int16), int(request["rate"]))
-        if made.milliseconds:
-            self._pieces[request["name"]] = made
-            self._held += made.size
+        if made is None:
+            return {"milliseconds": 0}
+        self._pieces[request["name"]] = made
+        self._held += made.size
         while self._held > _PIECES_BYTES and len(self._pieces) > 1:
             self._held -= self._pieces.popitem(last=False)[1].size
         return {"milliseconds": made.milliseconds}
@@ -56,7 +57,18 @@ class Workshop:
         for name, _ in parts:
             self._pieces.move_to_end(name)
         sound = joined([(self._pieces[name], pause) for name, pause in parts])
-        return {"milliseconds": self._files.write(request["name"], sound, request["description"]).milliseconds}
+        description = {**request["description"], "passages": self._passages(parts, request["passages"])}
+        return {"milliseconds": self._files.write(request["name"], sound, description).milliseconds}
+
+    def _passages(self, parts: list[list[Any]], words: list[str]) -> list[tuple[int, int, str]]:
+        """From when to when each piece speaks."""
+        passages: list[tuple[int, int, str]] = []
+        start = LEAD_MILLISECONDS
+        for (name, pause), said in zip(parts, words, strict=True):
+            end = start + self._pieces[name].milliseconds - BEFORE_MILLISECONDS
+            passages.append((start, end, said))
+            start = end + pause
+        return passages
 
     def _recording(self, request: dict[str, Any], _body: bytes) -> dict[str, Any]:
         try:

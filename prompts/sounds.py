@@ -29,11 +29,12 @@ class Sounds:
             raise SpeechFailed(f"{spoken.engine}: it said nothing")
 
     async def join(
-        self, name: str, parts: Sequence[tuple[str, int]], description: dict[str, Any]
+        self, name: str, parts: Sequence[tuple[str, int]], passages: Sequence[str], description: dict[str, Any]
     ) -> Sound | tuple[str, ...]:
         """The sound of that name, made of (piece, pause in ms) where it is not there yet; or the pieces that are missing.
-        Raises SpeechFailed."""
-        answer = await self._ask({"do": "join", "name": name, "parts": parts, "description": description})
+        `passages` are the words of each piece. Raises SpeechFailed."""
+        request = {"do": "join", "name": name, "parts": parts, "passages": passages, "description": description}
+        answer = await self._ask(request)
         if "missing" in answer:
             return tuple(answer["missing"])
         return Sound(self._directory / name, int(answer["milliseconds"]))

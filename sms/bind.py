@@ -7,10 +7,18 @@ from typing import cast
 
 from twisted.application.internet import ClientService, backoffPolicy
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.error import ConnectError
-from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime, IStreamClientEndpoint, ITCPTransport
+from twisted.internet.interfaces import (
+    IConsumer,
+    IDelayedCall,
+    IProtocol,
+    IProtocolFactory,
+    IPushProducer,
+    IReactorTime,
+    IStreamClientEndpoint,
+    ITCPTransport,
+)
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.ssl import optionsForClientTLS
@@ -27,11 +35,15 @@ _FIRST_RETRY_SECONDS = 0.5
 _LONGEST_RETRY_SECONDS = 30.0
 _ABORT_SECONDS = 2.0
 
-Hear = Callable[[Session, SessionEvent], None]
+Hear = Callable[["Link", SessionEvent], None]
 
 
 class BindLost(Exception):
     """The connection ended before the SMSC took the bind; the message says why."""
+
+
+class TcpConnection(ITCPTransport, IConsumer):
+    """What a TCP connection's transport offers."""
 
 
 @implementer(IPushProducer)
@@ -42,7 +54,7 @@ class Link(TwistedProtocol):
 
     def __init__(self, session: Session, clocks: Clocks, reactor: IReactorTime, hear: Hear) -> None:
         self.session = session
-        self.ready: Deferred[Link] = Deferred()
+        self.ready: Deferred[None] = Deferred()
         self.gone: Deferred[None] = Deferred()
         self._clocks = clocks
         self._reactor = reactor
@@ -52,7 +64,7 @@ class Link(TwistedProtocol):
         self._abort: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
-        transport = cast(ITCPTransport, self.transport)
+        transport = cast(TcpConnection, self.transport)
         # Without it each window waits for the peer's delayed acknowledgement, 40 ms.
         transport.setTcpNoDelay(True)
         transport.registerProducer(self, True)
@@ -70,6 +82,10 @@ class Link(TwistedProtocol):
             if call is not None and call.active():
                 call.cancel()
         self.gone.callback(None)
+
+    def stop(self) -> None:
+        self.session.stop(self._clocks.now())
+        self._flush()
 
     def touch(self) -> None:
         """The session was given something: write it, together with all else of this turn of the reactor."""
@@ -94,17 +110,13 @@ class Link(TwistedProtocol):
 
     def _take(self, event: SessionEvent) -> None:
         try:
-            self._hear(self.session, event)
+            self._hear(self, event)
         except Exception:  # noqa: BLE001 - a shell boundary: a fault of ours must not end the bind
             self._log.failure("an SMSC's event was not taken {event}", event=type(event).__name__)
-        if isinstance(event, Bound):
-            self._settle(self)
-        elif isinstance(event, Over):
-            self._settle(Failure(BindLost(event.reason)))
-
-    def _settle(self, result: Link | Failure) -> None:
-        if not self.ready.called:
-            self.ready.callback(result)  # type: ignore[arg-type]  # a Failure makes it an errback
+        if isinstance(event, Bound) and not self.ready.called:
+            self.ready.callback(None)
+        elif isinstance(event, Over) and not self.ready.called:
+            self.ready.errback(BindLost(event.reason))
 
     def _arm(self) -> None:
         deadline = self.session.next_deadline()
@@ -127,7 +139,7 @@ class Link(TwistedProtocol):
 
     def _close(self) -> None:
         if self._abort is None and self.transport is not None:
-            transport = cast(ITCPTransport, self.transport)
+            transport = cast(TcpConnection, self.transport)
             transport.loseConnection()
             self._abort = self._reactor.callLater(_ABORT_SECONDS, transport.abortConnection)
 
@@ -147,7 +159,24 @@ def endpoint_for(settings: SmscSettings, reactor: object) -> IStreamClientEndpoi
     endpoint = HostnameEndpoint(reactor, settings.host, settings.port)
     if not settings.tls:
         return endpoint
-    return cast(IStreamClientEndpoint, wrapClientTLS(optionsForClientTLS(settings.host), endpoint))
+    return wrapClientTLS(optionsForClientTLS(settings.host), endpoint)
+
+
+@implementer(IStreamClientEndpoint)
+class _Watched:
+    """An endpoint whose failures are told, for the status that an engineer reads."""
+
+    def __init__(self, endpoint: IStreamClientEndpoint, failed: Callable[[str], None]) -> None:
+        self._endpoint = endpoint
+        self._failed = failed
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        return self._endpoint.connect(protocolFactory).addErrback(self._note)
+
+    def _note(self, failure: Failure) -> Failure:
+        if not isinstance(failure.value, CancelledError):
+            self._failed(f"no connection: {failure.getErrorMessage()}")
+        return failure
 
 
 class BindService(Service):
@@ -163,9 +192,8 @@ class BindService(Service):
     ) -> None:
         self.link: Link | None = None
         self._make = make
-        self._failed = failed
         self._client = ClientService(
-            endpoint,
+            _Watched(endpoint, failed),
             Factory.forProtocol(self._build),
             retryPolicy=backoffPolicy(_FIRST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS, 1.5, random),
             clock=reactor,
@@ -175,35 +203,22 @@ class BindService(Service):
     def startService(self) -> None:
         super().startService()
         self._client.startService()
-        self._watch()
 
     def stopService(self) -> Deferred[None]:
         """Unbinds after the responses to what left; leaves no connection and no timer."""
         super().stopService()
         link = self.link
-        if link is None or link.session.over:
+        if link is None or not link.connected:
             return self._client.stopService()
-        gone: Deferred[None] = Deferred()
-        link.gone.chainDeferred(gone)
-        link.session.stop(link.now())
-        link.touch()
-        return gone.addCallback(lambda _: self._client.stopService())
+        stopped: Deferred[None] = Deferred()
+        link.gone.addCallback(lambda _: self._client.stopService()).chainDeferred(stopped)
+        link.stop()
+        return stopped
 
     def _build(self) -> Link:
         self.link = self._make()
         return self.link
 
-    def _prepare(self, protocol: object) -> Deferred[Link]:
-        link = self.link
-        assert link is not None
-        return link.ready
-
-    def _watch(self) -> None:
-        """Told of each failed attempt in a row, for the status that an engineer reads."""
-        waiting = self._client.whenConnected(failAfterFailures=1)
-        waiting.addErrback(self._not_connected)
-
-    def _not_connected(self, failure: Failure) -> None:
-        if failure.check(ConnectError, BindLost, OSError) or self.running:
-            self._failed(failure.getErrorMessage())
-        return
+    def _prepare(self, protocol: object) -> Deferred[None]:
+        assert self.link is not None
+        return self.link.ready

@@ -21,6 +21,7 @@ from sms.wire import Malformed, integer
 PARTS_WAIT_SECONDS = 3.0
 _MOST_WAITING = 1_000
 _MOST_REMEMBERED = 10_000
+_CONTROL = bytes({*range(0x20), 0x7F} - {0x09, 0x0A, 0x0D})
 
 Ticket = TypeVar("Ticket")
 
@@ -62,7 +63,12 @@ def decode_text(octets: bytes, data_coding: int, alphabet: Literal["gsm7", "lati
         return octets.decode("utf-16-be", "replace")
     if data_coding == commands.CODING_DEFAULT and alphabet == "gsm7":
         return gsm7.decode(octets)
-    return octets.decode("ascii" if data_coding == commands.CODING_ASCII else "latin-1", "replace")
+    if data_coding == commands.CODING_ASCII:
+        # node-smpp among others calls the GSM alphabet IA5; no text in IA5 holds control characters or DEL.
+        if alphabet == "gsm7" and octets.translate(None, _CONTROL) != octets:
+            return gsm7.decode(octets)
+        return octets.decode("ascii", "replace")
+    return octets.decode("latin-1")
 
 
 def _by_parameters(pdu: DeliverSm | DataSm) -> Concatenation | None:

@@ -18,6 +18,7 @@ from sms.bind_state import CAN_RECEIVE, TABLE, BindEvent, BindState
 from sms.pdu import Bind, BindResponse, MessageResponse, Plain
 from sms.pdu_operations import QueryResponse
 from sms.protocol import Pdu, decode, encode
+from sms.send_queue import SendQueue
 from sms.session_events import (
     Answered,
     BindRefused,
@@ -34,7 +35,6 @@ from sms.session_events import (
     Throttled,
     Unanswered,
 )
-from sms.send_queue import SendQueue
 from sms.settings import SmscSettings
 from sms.throttle import Throttle
 from sms.times import relative_time

@@ -67,17 +67,18 @@ def worker_relay(send: str, legs: int, seconds: float) -> tuple[float, float]:
             probe.settimeout(1)
             media.connect(leg, probe.getsockname()[1])
         media.tell(*(Bridge(MediaLegId(leg), 1, MediaLegId(leg + 1), 1) for leg in range(0, legs + 2, 2)))
-        source = sender(send, ports[:legs], seconds + 2)
+        before = media.cpu_seconds()
+        source = sender(send, ports[:legs], seconds)
         media.collect(MediaFlowing, legs)
-        time.sleep(0.5)
-        before, began = media.cpu_seconds(), time.monotonic()
-        delays = measured_delays(probes, ports[legs:], seconds)
-        used, took = media.cpu_seconds() - before, time.monotonic() - began
+        delays = measured_delays(probes, ports[legs:], seconds - 1)
         source.wait()
+        used = media.cpu_seconds() - before
         media.tell(*(CloseLeg(MediaLegId(leg), 1) for leg in range(legs)))
-        lost = sum(getattr(closed, "packets_lost", 0) for closed in media.collect(LegClosed, legs))
-        assert lost == 0, f"{lost} packets lost"
-        return used / (legs * 50 * took) * 1e6, statistics.quantiles(delays, n=100)[98]
+        closed = [message for message in media.collect(LegClosed, legs) if isinstance(message, LegClosed)]
+        if lost := sum(message.packets_lost for message in closed):
+            print(f"{lost} packets lost: the machine has not enough time for so many calls")
+        relayed = sum(message.packets_sent for message in closed)
+        return used / relayed * 1e6, statistics.quantiles(delays, n=100)[98]
     finally:
         media.close()
         for probe in probes:

@@ -66,14 +66,18 @@ class BenchWorker:
     def connect(self, leg: int, far_port: int) -> None:
         self.tell(Connect(MediaLegId(leg), 1, Remote(Address("127.0.0.1", far_port), "PCMA", 8)))
 
-    def latch(self, sinks: list[socket.socket], ports: list[int]) -> None:
-        """Let each leg hear a first packet from its far end."""
+    def latch_each(self, far: list[socket.socket], ports: list[int]) -> None:
+        """Let each leg hear a first packet from its far end; at most some hundreds at once."""
         first = packet(b"\xd5" * 160, payload_type=8, sequence=1, timestamp=0, ssrc=1)
+        for sock, port in zip(far, ports, strict=True):
+            sock.sendto(first, ("127.0.0.1", port))
+        self.collect(MediaFlowing, len(ports))
+
+    def latch(self, far: socket.socket, ports: list[int]) -> None:
+        """The same for any number of legs with one far end."""
         for start in range(0, len(ports), 200):
-            some = range(start, min(start + 200, len(ports)))
-            for number in some:
-                sinks[number % len(sinks)].sendto(first, ("127.0.0.1", ports[number]))
-            self.collect(MediaFlowing, len(some))
+            some = ports[start : start + 200]
+            self.latch_each([far] * len(some), some)
 
 
 def sink() -> socket.socket:

@@ -22,9 +22,9 @@ from prompts.normalise import normalise
 from prompts.settings import SpeechSettings
 
 MESSAGE = (
-    "Wilt u uitkijken naar dhr. {name} (82), ca. 1,75 m lang, grijs haar, met een blauwe jas en witte sneakers? "
-    "Hij is om 14:30 uur het laatst gezien in de {name}str. 12a, 3434 AB Nieuwegein e.o., mogelijk in een rode Peugeot "
-    "met kenteken 12-ABC-3. Bel 0800-0011."
+    "Wilt u uitkijken naar dhr. {name} (82), ca. 1,75 m lang, met een blauwe jas en witte sneakers? "
+    "Hij is om 14:30 uur het laatst gezien in de {name}str. 12a, 3434 AB Nieuwegein. "
+    "Bel bij het zien van {name} gratis 0800-0011."
 )
 PERSONAL = (
     "Burgernet.\nHier volgt een oproep voor Burgernet.\nVermist: een jongen van 12 jaar, met een blauwe jas.\n"
@@ -89,7 +89,8 @@ async def thousand(library: Library) -> None:
     print(
         f"{len(texts)} personal messages: {seconds:.1f} s ({len(texts) / seconds * 60:.0f} a minute), "
         f"{busy / len(texts) * 1e3:.1f} ms CPU each in the daemon; "
-        f"reactor late median {statistics.median(late) * 1e3:.1f} ms, p99 {quantile(late, 0.99):.1f} ms, max {max(late) * 1e3:.1f} ms"
+        f"reactor late median {statistics.median(late) * 1e3:.1f} ms, p99 {quantile(late, 0.99):.1f} ms, "
+        f"max {max(late) * 1e3:.1f} ms"
     )
 
 

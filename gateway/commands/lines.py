@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -117,10 +118,13 @@ def export(invocation: Invocation, begin: str | None, end: str | None, file: str
 
 
 def _write(daemon: Api, limits: dict[str, str], stream: TextIO) -> int:
+    calls = daemon.every("/calls", **limits)
+    # Asked before anything is written: a refusal leaves no half a file.
+    first = next(calls, None)
     rows = csv.DictWriter(stream, _CALL_FIELDS, extrasaction="ignore", lineterminator="\n")
     rows.writeheader()
     count = 0
-    for call in daemon.every("/calls", **limits):
+    for call in chain([first] if first else [], calls):
         rows.writerow(call)
         count += 1
     return count

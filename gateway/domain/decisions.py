@@ -87,6 +87,7 @@ Effect = Wait | AwaitReceipt | Reached | Finished | Ignored
 Decision = tuple[Delivery, tuple[Effect, ...]]
 _Transition = Callable[[Delivery, DeliveryEvent, DeliveryRules, Situation], Decision]
 
+_BREATHER = timedelta(seconds=1)
 _FINISHED: tuple[Effect, ...] = (Finished(),)
 _REACHED_AND_FINISHED: tuple[Effect, ...] = (Reached(), Finished())
 
@@ -256,7 +257,9 @@ def _exhausted(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, s
 
 
 def _not_sent(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
-    return _wait(delivery, situation, None)
+    """Nothing left. A channel that refuses what it has just asked for is given a moment."""
+    until = Saved(situation.now + _BREATHER) if isinstance(event, NotSent) else None
+    return _wait(delivery, situation, until)
 
 
 def _interrupted(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:

@@ -304,7 +304,9 @@ class Actions:
         again.addErrback(lambda failure: self._log.failure("action not read again", failure, action=running.id))
 
     def _reread(self, connection: Connection, running: RunningAction) -> tuple[int, list[Delivery]]:
-        return count_open(connection, running.id), tried_before(connection, running.id, [DeliveryState.WAITING])
+        return count_open(connection, running.id), tried_before(
+            connection, running.id, [DeliveryState.WAITING, DeliveryState.UNCERTAIN]
+        )
 
     def _reloaded(self, found: tuple[int, list[Delivery]], running: RunningAction) -> None:
         running.open, tried = found
@@ -315,7 +317,11 @@ class Actions:
         for channel in self._channels_of(running):
             self._parts.scheduler.add_line(running, message, channel)
         for delivery in tried:
-            if not self._parts.runner.holds(delivery.id):
+            if self._parts.runner.holds(delivery.id):
+                continue
+            if delivery.state is DeliveryState.UNCERTAIN:
+                self._parts.runner.hold(delivery, running)
+            else:
                 self._parts.scheduler.waits(delivery, running)
         self.finish_if_told(running)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -209,10 +209,10 @@ class Runner:
             )
             return succeed(None)
         held.delivery = after
-        write = DeliveryWrite(before, after, now, _attempt_row(after, attempt, event))
+        write = DeliveryWrite(before, after, now, _attempt_row(before, after, attempt, event))
         if isinstance(event, (Accepted, Uncertain)):
             write.message_ids = _message_ids(event)
-        write.resent = after.possible_duplicate and type(event) is Sent
+        write.resent = after.possible_duplicate and before.state is DeliveryState.STARTING and type(event) is Sent
         self._account(write, running, effects)
         if _ends(event):
             self.in_progress.discard((key.channel, key.recipient.e164))
@@ -226,7 +226,7 @@ class Runner:
             if type(effect) is Reached and write.after.key.message is MessageKind.ALERT:
                 write.milestones = running.count_reached(write.after)
                 if running.halted is not None and running.action.state is not ActionState.CLOSED:
-                    write.owes_closing = True
+                    write.owes_closing, write.quiet = True, self.quiet
             elif type(effect) is Finished:
                 running.open -= 1
 
@@ -358,7 +358,9 @@ def _message_ids(event: Accepted | Uncertain) -> tuple[tuple[str, str], ...]:
     return tuple((wire.peer, name) for name in wire.reference.split(" "))
 
 
-def _attempt_row(after: Delivery, attempt: AttemptId | None, event: DeliveryEvent) -> AttemptRow | None:
+def _attempt_row(
+    before: Delivery, after: Delivery, attempt: AttemptId | None, event: DeliveryEvent
+) -> AttemptRow | None:
     """What the attempt's own row learns from an event."""
     match event:
         case Picked():
@@ -377,7 +379,9 @@ def _attempt_row(after: Delivery, attempt: AttemptId | None, event: DeliveryEven
         case Accepted():
             row.wire, row.outcome, row.ended = event.wire, Outcome.SENT, True
         case Receipted():
-            row.wire, row.outcome = event.wire, event.outcome
+            # The id in a receipt is one segment's: what the response named says more, where it came.
+            known = before.outcome is not Outcome.UNKNOWN
+            row.wire, row.outcome = _less(event.wire) if known else event.wire, event.outcome
         case Uncertain():
             row.wire, row.outcome, row.ended = event.wire, Outcome.UNKNOWN, True
         case PeerFault():
@@ -390,5 +394,9 @@ def _attempt_row(after: Delivery, attempt: AttemptId | None, event: DeliveryEven
             row.wire, row.ended = event.wire, True
             row.outcome = after.outcome if after.state is DeliveryState.DONE else event.outcome
         case Interrupted():
-            row.interrupted = True
+            row.interrupted = before.state is not DeliveryState.STARTING
     return row
+
+
+def _less(wire: Wire) -> Wire:
+    return wire if wire.reference is None else replace(wire, reference=None)

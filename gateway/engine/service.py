@@ -17,6 +17,7 @@ from sqlalchemy import Connection, text
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from foundation.clock import Clocks, Saved
 from foundation.telephone_numbers import PhoneNumber
@@ -29,12 +30,12 @@ from gateway.domain.identifiers import ActionId, AttemptId, DeskId, NodeName
 from gateway.domain.outcomes import ChannelName, MessageKind, Outcome
 from gateway.engine import answers
 from gateway.engine.actions import Actions, Parts
-from gateway.engine.channel import Channel
+from gateway.engine.channel import Channel, ChannelListener
 from gateway.engine.composer import Composer
 from gateway.engine.desks import Desks
 from gateway.engine.events import EventHub
 from gateway.engine.housekeeping import Housekeeping
-from gateway.engine.interface import Invalid
+from gateway.engine.interface import Engine, Invalid
 from gateway.engine.keeping import Keeping
 from gateway.engine.media import Media
 from gateway.engine.participants import import_file
@@ -76,8 +77,10 @@ class Foundation:
     token: Callable[[int], str]
 
 
-class EngineService:
-    """Implements `gateway.engine.interface.Engine` and `gateway.engine.channel.ChannelListener`."""
+class EngineService(Engine, ChannelListener):
+    """All of an engine, wired; what each method promises stands with the two joints."""
+
+    _log = Logger()
 
     def __init__(self, stands_on: Foundation, rules: EngineRules) -> None:
         on = stands_on
@@ -96,6 +99,8 @@ class EngineService:
         self._keeping = Keeping(parts, on.reader, on.token)
         self._housekeeping = Housekeeping(parts, on.reader, self._actions)
         self._recovery = Recovery(parts, on.reader, self._actions, on.node)
+        # Who opted out while an attempt was under way must not be tried again when that ends.
+        self._opted_out: set[tuple[PhoneNumber, ChannelName]] = set()
         self._owner_changed: Callable[[ActionId, DeskId], None] = lambda action, owner: None
 
     # life
@@ -157,7 +162,11 @@ class EngineService:
         return self._actions.running_of(action)
 
     def waits(self, delivery: Delivery, running: RunningAction) -> None:
-        self._parts.scheduler.waits(delivery, running)
+        if (delivery.key.recipient, delivery.key.channel) in self._opted_out:
+            again = Deferred.fromCoroutine(self.opt_out(delivery.key.recipient, delivery.key.channel))
+            again.addErrback(lambda failure: self._log.failure("opt-out not saved", failure))
+        else:
+            self._parts.scheduler.waits(delivery, running)
 
     def changed(self, running: RunningAction, effects: Iterable[Effect], channel: ChannelName) -> None:
         self._housekeeping.counts_changed([running.id])
@@ -221,6 +230,7 @@ class EngineService:
     ) -> ImportReport:
         report = await import_file(csv, dry_run=dry_run, reader=self._reader, writer=self._writer, progress=progress)
         if not dry_run:
+            self._opted_out.clear()
             await self._keeping.note(actor, "participants imported", f"{report.imported} of {report.rows} rows")
         return report
 
@@ -228,6 +238,7 @@ class EngineService:
         return await self._reader.read(count_participants)
 
     async def opt_out(self, number: PhoneNumber, channel: ChannelName) -> None:
+        self._opted_out.add((number, channel))
         gone = await self._keeping.opt_out(number, channel)
         self._parts.scheduler.remove(gone)
         for delivery in gone:
@@ -325,12 +336,12 @@ class EngineLife(Service):
         self._engine = engine
 
     def startService(self) -> None:
-        super().startService()  # type: ignore[no-untyped-call]  # Twisted's is not typed
+        super().startService()
         self._engine.begin()
 
     def stopService(self) -> None:
         self._engine.end()
-        super().stopService()  # type: ignore[no-untyped-call]  # Twisted's is not typed
+        super().stopService()
 
 
 def _ask(connection: Connection) -> None:

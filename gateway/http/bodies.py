@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -11,6 +11,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -36,6 +37,26 @@ from gateway.domain.outcomes import ChannelName
 _MOST_POSITIONS = 10_000
 
 
+def _text(most: int) -> WithJsonSchema:
+    """As the description shows a text: something in it, and no control characters."""
+    plain = r"[^\x00-\x08\x0b\x0c\x0e-\x1f]*"
+    return WithJsonSchema({"type": "string", "minLength": 1, "maxLength": most, "pattern": rf"^{plain}\S{plain}$"})
+
+
+def _left_out(schema: dict[str, Any]) -> None:
+    """The description of a body whose fields are there or left out, and at least one is there; null is no value."""
+    schema["minProperties"] = 1
+    for name, shape in schema["properties"].items():
+        kinds = [kind for kind in shape.get("anyOf", ()) if kind.get("type") != "null"]
+        if kinds and name not in ("closing", "expires_at"):
+            schema["properties"][name] = kinds[0]
+
+
+def _one_area(schema: dict[str, Any]) -> None:
+    _left_out(schema)
+    schema["maxProperties"] = 1
+
+
 def _plain(text: str) -> str:
     if any(ord(letter) < 32 and letter not in "\n\t\r" for letter in text):
         raise ValueError("holds control characters; remove them")
@@ -45,9 +66,15 @@ def _plain(text: str) -> str:
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 Postcode = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{3}( ?[A-Za-z]{2})?$")]
-Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_plain)]
-Spoken = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000), AfterValidator(_plain)]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_plain)]
+Title = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_plain), _text(200)
+]
+Spoken = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000), AfterValidator(_plain), _text(2000)
+]
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_plain), _text(200)
+]
 DeskName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 
@@ -94,6 +121,8 @@ class PolygonBody(BaseModel):
 
 class AreaBody(Body):
     """Exactly one of the four."""
+
+    model_config = ConfigDict(json_schema_extra=_one_area)
 
     circle: CircleBody | None = None
     polygon: PolygonBody | None = None
@@ -152,6 +181,8 @@ class ActionBody(Body):
 
 class ActionPatch(Body):
     """Only what is to change (RFC 7396). A draft takes every field; a running action only `owner`, the hand-over."""
+
+    model_config = ConfigDict(json_schema_extra=_left_out)
 
     kind: Kind | None = None
     title: Title | None = None

@@ -101,7 +101,9 @@ class EventStream:
     def stop(self) -> None:
         if self._heart.running:
             self._heart.stop()
-        self._request.unregisterProducer()
+        # Twisted takes the channel away from a request whose connection is lost.
+        if self._request.channel is not None:
+            self._request.unregisterProducer()
 
     async def ready(self) -> None:
         """Wait until the connection takes more."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BeforeValidator
 
 from foundation.clock import saved
 from gateway.domain.identifiers import ActionId, DeskId
@@ -28,6 +28,16 @@ from ivr.call import TrunkStatus
 from sms.events import SmscStatus
 
 
+def _written_as_date(value: object) -> object:
+    """pydantic would read a bare number as seconds since 1970."""
+    if isinstance(value, str) and "-" not in value:
+        raise ValueError("write a date and time with zone, as in 2026-11-24T22:00:00+01:00")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_as_date)]
+
+
 class OfActionQuery(PageQuery):
     action: str | None = None
 
@@ -36,8 +46,8 @@ class CallsQuery(OfActionQuery):
     """`begin` and `end` with a time zone: calls that began in between."""
 
     direction: Literal["in", "out"] | None = None
-    begin: AwareDatetime | None = None
-    end: AwareDatetime | None = None
+    begin: Moment | None = None
+    end: Moment | None = None
 
 
 class DeskCalls:

@@ -97,7 +97,7 @@ class HttpService(Service):
             await maybeDeferred(opened.stopListening)
         await self._connections.close()
 
-    def _refused(self, opened: Deferred[IListeningPort], failure: Failure) -> Failure:
+    def _refused(self, opened: Deferred[IListeningPort], failure: Failure) -> None:
         listen = self._settings.listen
         error = failure.value
         reason = str(error)
@@ -105,7 +105,6 @@ class HttpService(Service):
             reason = getattr(error.socketError, "strerror", None) or str(error.socketError)
         words = f"[http] listen = {listen!r} cannot be opened: {reason}. "
         opened.errback(PortTaken(words + "Stop what listens there, perhaps another daemon, or choose another port."))
-        return failure
 
     def reconfigure(self, settings: HttpSettings) -> None:
         """Other tokens from now on; browsers sign in again. Another `listen` needs a restart, which is logged."""

@@ -26,7 +26,7 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "Server": "burgernet",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
@@ -84,6 +84,7 @@ class GatewaySite(Site):
     """`signed_in` says of a request's headers whether their token or session is known."""
 
     requestFactory = LimitedRequest
+    noisy = False
 
     def __init__(self, resource: IResource, signed_in: Callable[[Headers], bool], **options: Any) -> None:
         untyped(super()).__init__(resource, requestFactory=LimitedRequest, timeout=60, **options)

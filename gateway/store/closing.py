@@ -79,7 +79,7 @@ def insert_closing(connection: Connection, action: str, reached: Iterable[Outcom
     return _count_closing(connection, action)
 
 
-def insert_closing_for(connection: Connection, action: str, alert: int, at: Saved) -> None:
+def insert_closing_for(connection: Connection, action: str, alert: int, at: Saved, *, quiet: bool) -> None:
     """The same for one who was reached only after the close had begun; nothing where they have it already."""
     alerts = deliveries.alias("alerts")
     there = deliveries.alias("there")
@@ -89,7 +89,7 @@ def insert_closing_for(connection: Connection, action: str, alert: int, at: Save
         there.c.channel == alerts.c.channel,
         there.c.message == MessageKind.CLOSING.value,
     )
-    _insert(connection, _closing_of(alerts, at, quiet=False).where(alerts.c.id == alert, not_(already)))
+    _insert(connection, _closing_of(alerts, at, quiet=quiet).where(alerts.c.id == alert, not_(already)))
     inserted = select(deliveries.c.channel, deliveries.c.outcome).where(
         deliveries.c.action == action,
         deliveries.c.message == MessageKind.CLOSING.value,

@@ -30,14 +30,27 @@ class LeaseLost(StoreFault):
 
 
 def unavailable(error: BaseException) -> StoreUnavailable | None:
-    """The error as a passing one, where it is one: the disk's or the server's trouble and not the row's."""
-    if not isinstance(error, DBAPIError):
-        return None
+    """The error as a passing one, where it is one: the disk's or the server's trouble and not the row's.
+
+    A full SQLite rolls back by itself, so that leaving a savepoint fails on top of it: what came first counts too.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, DBAPIError):
+            trouble = _in_words(cause)
+            if trouble is not None:
+                return trouble
+        cause = cause.__context__
+    return None
+
+
+def _in_words(error: DBAPIError) -> StoreUnavailable | None:
     text = str(error.orig).lower()
-    if isinstance(error, OperationalError) and ("full" in text or "no space" in text):
+    passing = isinstance(error, OperationalError)
+    if passing and ("full" in text or "no space" in text):
         return StoreUnavailable("the disk or the database is full: nothing new is saved until there is room again")
-    if error.connection_invalidated or (isinstance(error, OperationalError) and any(word in text for word in _PASSING)):
+    if error.connection_invalidated or (passing and any(word in text for word in _PASSING)):
         return StoreUnavailable(f"the database can't be written at the moment: {error.orig}")
-    if isinstance(error, OperationalError) and "sqlite" not in type(error.orig).__module__:
+    if passing and "sqlite" not in type(error.orig).__module__:
         return StoreUnavailable(f"the database does not answer: {error.orig}")
     return None

@@ -52,6 +52,7 @@ class DeliveryWrite:
     attempt: AttemptRow | None = None
     message_ids: tuple[tuple[str, str], ...] = ()
     owes_closing: bool = False
+    quiet: bool = False
     resent: bool = False
     milestones: Sequence[int] = field(default=())
 
@@ -233,7 +234,7 @@ def _rest(connection: Connection, writes: Iterable[DeliveryWrite]) -> None:
     for write in writes:
         action = write.after.key.action
         if write.owes_closing:
-            insert_closing_for(connection, action, write.after.id, write.at)
+            insert_closing_for(connection, action, write.after.id, write.at, quiet=write.quiet)
         if write.resent:
             connection.execute(
                 update(actions)

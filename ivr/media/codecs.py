@@ -50,7 +50,8 @@ def _mulaw_encoder() -> Octets:
     value = numpy.minimum(numpy.abs(sample), 32635) + 0x84
     exponent = numpy.floor(numpy.log2(value)).astype(numpy.int32) - 7
     code = (exponent << 4) | ((value >> (exponent + 3)) & 15)
-    return (~(code | numpy.where(sample < 0, 0x80, 0)) & 0xFF).astype(numpy.uint8)
+    octets: Octets = (~(code | numpy.where(sample < 0, 0x80, 0)) & 0xFF).astype(numpy.uint8)
+    return octets
 
 
 _DECODERS: dict[Codec, Samples] = {"PCMA": _alaw_decoder(), "PCMU": _mulaw_decoder()}

@@ -8,13 +8,14 @@ RFC 4961, with the source fixed by the first valid packet so that nobody can ble
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from foundation.clock import Monotonic
 from foundation.deadlines import Deadlines
 from foundation.endpoints import Address
 from ivr.media import relaying
 from ivr.media.dtmf import Press
-from ivr.media.leg import TRANSITIONS, Leg, Line, LineEvent, hears, line_event
+from ivr.media.leg import TRANSITIONS, Leg, Line, LineEvent, hears, line_event, literal, usable
 from ivr.media.messages import (
     Bridge,
     CloseLeg,
@@ -97,14 +98,19 @@ class MediaCore:
                 self._settle(touched, now)
 
     def _connect(self, leg: Leg, message: Connect, now: Monotonic) -> None:
-        before, remote = leg.remote, message.remote
+        before, remote = leg.remote, usable(message.remote)
         leg.line = TRANSITIONS[leg.line, line_event(remote)]
         leg.remote = remote
-        hosts = frozenset((remote.address.host, *remote.sources))
-        if before is None or before.address != remote.address or leg.hosts != hosts:
+        possible = map(literal, (remote.address.host, *remote.sources))
+        hosts = frozenset(host for host in possible if host is not None)
+        nowhere = literal(remote.address.host) is None or remote.address.port == 0
+        if not nowhere and (before is None or before.address != remote.address or leg.hosts != hosts):
             leg.hosts = hosts
             leg.latched = None
             self._orders.append(SendTo(leg.number, remote.address))
+        elif nowhere and before is not None:
+            # Hold in the old way names no address: where sound went and came from stays as it was.
+            leg.remote = replace(remote, address=before.address)
         if before is None or before.codec != remote.codec:
             self._sending.codec_changed(leg)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import ipaddress
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from foundation.clock import Monotonic
@@ -49,11 +50,31 @@ _SENDING: frozenset[Direction] = frozenset({"sendrecv", "sendonly"})
 _HEARING: frozenset[Direction] = frozenset({"sendrecv", "recvonly"})
 
 
+def usable(remote: Remote) -> Remote:
+    """An agreement as the worker can carry it out. A packet time other than 10, 20, … 120 ms becomes 20 ms; an address
+    that is no unicast literal (a name would be looked up, and the clock stand still), port 0, 0.0.0.0 (hold in the old
+    way, RFC 3264 §8.4) and an impossible payload type make the line inactive."""
+    milliseconds = remote.packet_milliseconds
+    if milliseconds % 10 or not 10 <= milliseconds <= 120:
+        remote = replace(remote, packet_milliseconds=20)
+    host = literal(remote.address.host)
+    if host is None or not 0 < remote.address.port < 65536 or not 0 <= remote.payload_type < 128:
+        return replace(remote, direction="inactive", payload_type=remote.payload_type & 0x7F)
+    return replace(remote, address=Address(host, remote.address.port))
+
+
+def literal(host: str) -> str | None:
+    """The one spelling of an address that sound can go to, as the kernel gives it for a source; None for others."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    return None if address.is_multicast or address.is_unspecified else address.compressed
+
+
 def line_event(remote: Remote) -> LineEvent:
-    """What an agreement means for the line. Address 0.0.0.0 or port 0 is hold in the old way (RFC 3264 §8.4)."""
-    nowhere = remote.address.port == 0 or remote.address.host in ("0.0.0.0", "::")
-    sends = remote.direction in _SENDING and not nowhere
-    return LineEvent.AGREED_TO_SEND if sends else LineEvent.AGREED_NOT_TO_SEND
+    """What an agreement, made usable, means for the line."""
+    return LineEvent.AGREED_TO_SEND if remote.direction in _SENDING else LineEvent.AGREED_NOT_TO_SEND
 
 
 def hears(remote: Remote) -> bool:

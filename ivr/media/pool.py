@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 import sys
@@ -23,7 +24,7 @@ from foundation.clock import Clocks
 from foundation.endpoints import Address
 from ivr.media.framing import FramingError, Reader, encode
 from ivr.media.handle import LegHandle, Numbers
-from ivr.media.messages import FromWorker, LegClosed, LegFailed, LegOpened, MediaLegId, OpenLeg, ToWorker
+from ivr.media.messages import CloseLeg, FromWorker, LegClosed, LegFailed, LegOpened, MediaLegId, OpenLeg, ToWorker
 from ivr.media.port import MediaLeg, MediaLost
 from ivr.settings import RtpSettings
 
@@ -79,8 +80,8 @@ class WorkerProcess:
         self.numbers = Numbers()
         self.gone: Deferred[None] = Deferred()
         self.alive = True
+        self._abandoned: set[MediaLegId] = set()
         self._ended = ended
-        self._frames: list[bytes] = []
         self._reactor = reactor
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
@@ -89,8 +90,7 @@ class WorkerProcess:
                 _Ended(self),
                 python,
                 [python, "-m", "ivr.media.worker", str(_CONTROL_FD), host, f"{ports[0]}-{ports[1]}"],
-                env=None,
-                path=str(Path(ivr.__file__).parents[1]),
+                env=_environment(),
                 childFDs={0: "w", 1: "r", 2: "r", _CONTROL_FD: theirs.fileno()},
             )
         with ours:
@@ -116,7 +116,9 @@ class WorkerProcess:
         if isinstance(message, (LegOpened, LegFailed)):
             waiting = self.opening.pop((message.leg, message.generation), None)
             if waiting is not None:
-                if isinstance(message, LegOpened):
+                if waiting.called:
+                    self._abandon(message)
+                elif isinstance(message, LegOpened):
                     waiting.callback(message)
                 else:
                     self.numbers.give_back(message.leg)
@@ -125,6 +127,10 @@ class WorkerProcess:
             if isinstance(message, LegFailed):
                 self.log.warn("media leg failed {reason}", reason=message.reason, leg=message.leg)
                 return
+        if isinstance(message, LegClosed) and message.leg in self._abandoned:
+            self._abandoned.discard(message.leg)
+            self.numbers.give_back(message.leg)
+            return
         leg = self.legs.get(message.leg)
         if leg is None or leg.generation != message.generation:
             return
@@ -135,6 +141,14 @@ class WorkerProcess:
             leg.hear(message)
         except Exception:  # noqa: BLE001 a listener's fault must not take the other legs' connection down
             self.log.failure("listener of a media leg failed", leg=message.leg)
+
+    def _abandon(self, message: LegOpened | LegFailed) -> None:
+        """Whoever asked for this leg has given up waiting."""
+        if isinstance(message, LegOpened):
+            self._abandoned.add(message.leg)
+            self.tell(CloseLeg(message.leg, message.generation))
+        else:
+            self.numbers.give_back(message.leg)
 
     def end(self) -> None:
         """Ask the child to end, by closing its socket; `gone` fires when it has."""
@@ -153,6 +167,8 @@ class WorkerProcess:
         self.log.info("media worker ended {reason}", reason=reason.getErrorMessage(), legs=len(self.legs))
         opening, self.opening = self.opening, {}
         for waiting in opening.values():
+            if waiting.called:
+                continue
             waiting.errback(MediaLost("the media worker died"))
         legs, self.legs = self.legs, {}
         for leg in legs.values():
@@ -192,13 +208,13 @@ class MediaPool(Service):
         self.workers_lost = 0
 
     def startService(self) -> None:
-        super().startService()  # type: ignore[no-untyped-call]  # Twisted has no types here
+        super().startService()
         for ports in slices(self._settings.ports, self._settings.workers):
             self._spawn(ports)
 
     def stopService(self) -> Deferred[None]:
         """Fires when every child has ended."""
-        super().stopService()  # type: ignore[no-untyped-call]  # Twisted has no types here
+        super().stopService()
         for call in self._replacing.values():
             call.cancel()
         self._replacing.clear()
@@ -272,6 +288,13 @@ class MediaPool(Service):
     def _kill_all(workers: list[WorkerProcess]) -> None:
         for worker in workers:
             worker.kill()
+
+
+def _environment() -> dict[str, str]:
+    """The child finds the same packages; its folder stays the daemon's, since paths may be relative to it."""
+    here = str(Path(ivr.__file__).parents[1])
+    known = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": here if not known else f"{here}{os.pathsep}{known}"}
 
 
 def slices(ports: str, workers: int) -> list[tuple[int, int]]:

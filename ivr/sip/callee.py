@@ -116,7 +116,11 @@ class Callee:
         if session.state not in (State.OFFERED, State.ALERTING):
             return
         assert session.dialog is not None
-        fields = [("Contact", self._core.contact(session.transport)), ALLOW, ("Content-Type", "application/sdp")]
+        fields = [
+            ("Contact", self._core.contact(session.transport, session.destination)),
+            ALLOW,
+            ("Content-Type", "application/sdp"),
+        ]
         response = response_to(session.invite, 200, session.local_tag, None, fields, sdp)
         dialog, essentials = session.dialog, session.invite.essentials
         session.saved = SavedDialog(

@@ -9,7 +9,7 @@ from ivr.call import LegId, SavedDialog
 from ivr.sip.core import ALLOWED, Core, branch_of
 from ivr.sip.dialog import Dialog, answered
 from ivr.sip.events import Credentials, DialogChanged, InviteRequest, OrphanEnded, Peer
-from ivr.sip.legs import Legs, address_of
+from ivr.sip.legs import Legs, address_of, sdp_of
 from ivr.sip.message import Fields, Request, Response
 from ivr.sip.session import Effect, Event, Session, State
 from ivr.sip.values import ValueFault, quote
@@ -84,15 +84,16 @@ class Caller:
         )
 
     def _build(self, request: InviteRequest, saved: SavedDialog, credentials: Fields) -> Request:
+        peer = request.peer
         display = f"{quote(request.from_display)} " if request.from_display else ""
         fields = [
-            ("Via", self._core.via(saved.transport, saved.branch)),
+            ("Via", self._core.via(saved.transport, peer.destination, saved.branch)),
             ("Max-Forwards", "70"),
             ("From", f"{display}<{request.from_uri}>;tag={request.local_tag}"),
             ("To", f"<{request.to_uri}>"),
             ("Call-ID", request.call_id),
             ("CSeq", f"{saved.cseq} INVITE"),
-            ("Contact", self._core.contact(saved.transport)),
+            ("Contact", self._core.contact(saved.transport, peer.destination)),
             ("Allow", ", ".join(ALLOWED)),
             ("Supported", "100rel"),
             *request.extra_headers,
@@ -121,6 +122,9 @@ class Caller:
         tag = response.essentials.recipient.tag
         if tag is not None and "100rel" in response.tokens("Require"):
             self._prack(session, tag, response, now)
+        body = sdp_of(response)
+        if body is not None and len(session.early_media) < 16:
+            session.early_media[tag or ""] = body
         self._legs.step(session, Event.PROVISIONAL, now, response)
 
     def _prack(self, session: Session, tag: str, response: Response, now: Monotonic) -> None:
@@ -137,7 +141,7 @@ class Caller:
         acknowledged = ("RAck", f"{number} {response.all('CSeq')[0]}")
 
         def make(credentials: Fields) -> Request:
-            return dialog.request("PRACK", self._core.via(transport), (acknowledged, *credentials))
+            return dialog.request("PRACK", self._core.via(transport, destination), (acknowledged, *credentials))
 
         self._core.ask(make, session.peer, destination, transport, lambda answer, at: None, now)
 
@@ -169,7 +173,7 @@ class Caller:
         session.saved = calling_dialog(session.leg, session.request, sequence)
         session.invite = self._build(session.request, session.saved, session.credentials)
         session.state = State.CALLING
-        self._core.disarm(session, "set-up")
+        self._core.disarm(session, "set-up", "ring")
         self._core.arm(session, "silence", session.peer.silence_seconds, now)
         self._start(session, now)
         return True
@@ -206,7 +210,7 @@ class Caller:
             "INVITE",
             saved.remote_target,
             [
-                ("Via", self._core.via(transport, saved.branch)),
+                ("Via", self._core.via(transport, destination, saved.branch)),
                 ("From", local),
                 ("To", remote),
                 ("Call-ID", saved.call_id),

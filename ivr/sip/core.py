@@ -18,7 +18,7 @@ from ivr.sip.session import Session
 from ivr.sip.sources import Sources
 from ivr.sip.timers import Times
 from ivr.sip.transactions import COOKIE, DeadlineKey, Hears, Transaction, Transactions
-from ivr.sip.values import Via, quote, reason
+from ivr.sip.values import ValueFault, Via, quote, reason
 
 ALLOWED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE")
 MOST_CHALLENGES = 3
@@ -61,7 +61,8 @@ class Random(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Core:
-    """One user agent's shared parts. `contacts` are the addresses that others reach us at, by transport.
+    """One user agent's shared parts. `contacts` are the addresses that others reach us at, by transport
+    (`udp`, `tcp`, `tls`; `udp6` and so on for IPv6 where that is another address).
 
     `strangers` counts datagrams that were met with silence, `faults` those of peers that could not be read.
     """
@@ -89,17 +90,19 @@ class Core:
     def token(self) -> str:
         return f"{self.random.getrandbits(80):020x}"
 
-    def own_address(self, transport: str) -> Address:
+    def own_address(self, transport: str, to: Address) -> Address:
+        """How we name ourselves to that address: of its family where we have one (`udp6` beside `udp`)."""
+        if ":" in to.host and (six := self.contacts.get(transport + "6")) is not None:
+            return six
         return self.contacts.get(transport) or next(iter(self.contacts.values()))
 
-    def via(self, transport: str, branch: str | None = None) -> str:
-        return (
-            f"SIP/2.0/{transport.upper()} {self.own_address(transport)};branch={branch or COOKIE + self.token()};rport"
-        )
+    def via(self, transport: str, to: Address, branch: str | None = None) -> str:
+        own = self.own_address(transport, to)
+        return f"SIP/2.0/{transport.upper()} {own};branch={branch or COOKIE + self.token()};rport"
 
-    def contact(self, transport: str) -> str:
+    def contact(self, transport: str, to: Address) -> str:
         tail = "" if transport == "udp" else f";transport={transport}"
-        return f"<sip:gateway@{self.own_address(transport)}{tail}>"
+        return f"<sip:gateway@{self.own_address(transport, to)}{tail}>"
 
     def is_own(self, via: Via) -> bool:
         return any(
@@ -234,8 +237,11 @@ def response_to(
 
 def reasons_of(message: Request | Response) -> tuple[Reason, ...]:
     """The Reason values that can be read, Q.850 and SIP."""
-    found = (reason(value) for line in message.all("Reason") for value in line.split(","))
-    return tuple(one for one in found if one is not None)
+    try:
+        spelled = message.values("Reason")
+    except ValueFault:
+        spelled = message.all("Reason")
+    return tuple(one for value in spelled if (one := reason(value)) is not None)
 
 
 def reason_fields(reasons: Sequence[Reason]) -> tuple[tuple[str, str], ...]:

@@ -184,13 +184,13 @@ class UserAgent:
 
         def make(credentials: Fields) -> Request:
             fields = [
-                ("Via", self._core.via(peer.transport)),
+                ("Via", self._core.via(peer.transport, peer.destination)),
                 ("Max-Forwards", "70"),
-                ("From", f"<sip:gateway@{self._core.own_address(peer.transport)}>;tag={tag}"),
+                ("From", f"<sip:gateway@{self._core.own_address(peer.transport, peer.destination)}>;tag={tag}"),
                 ("To", f"<{target}>"),
                 ("Call-ID", call_id),
                 ("CSeq", f"{2 if credentials else 1} OPTIONS"),
-                ("Contact", self._core.contact(peer.transport)),
+                ("Contact", self._core.contact(peer.transport, peer.destination)),
                 ("Accept", "application/sdp"),
             ]
             return Request("OPTIONS", target, [*fields, *credentials])

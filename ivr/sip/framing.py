@@ -16,11 +16,14 @@ class StreamFault(ValueError):
 
 
 class Framer:
-    """Bytes in, whole messages out. `pongs` counts the keep-alives that ask for an answer (RFC 5626 §4.4.1)."""
+    """Bytes in, whole messages out. `pongs` counts the keep-alives that ask for an answer, `answers` those that answer
+    ours (RFC 5626 §4.4.1); the side that opened the connection is the one that pings."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, opened_by_us: bool = False) -> None:
+        self._opened_by_us = opened_by_us
         self._kept = bytearray()
         self.pongs = 0
+        self.answers = 0
 
     def received(self, data: bytes) -> list[bytes]:
         """The messages that are whole now. Raises StreamFault; what was whole before is then lost with the stream."""
@@ -54,7 +57,8 @@ class Framer:
             if self._kept.startswith(PING):
                 self.pongs += 1
                 del self._kept[: len(PING)]
-            elif PING.startswith(self._kept):
+            elif PING.startswith(self._kept) and not self._opened_by_us:
                 return
             else:
+                self.answers += 1
                 del self._kept[: len(PONG)]

@@ -84,7 +84,7 @@ class InDialog:
             self._core.told.append(Reoffered(session.leg, offer))
 
     def _answer_fields(self, session: Session) -> list[tuple[str, str]]:
-        return [("Contact", self._core.contact(session.transport)), ALLOW]
+        return [("Contact", self._core.contact(session.transport, session.destination)), ALLOW]
 
     def answer_reoffer(self, session: Session, sdp: bytes | None, now: Monotonic) -> None:
         """Our answer (or offer, where they asked for one) to `Reoffered`; None refuses with 488."""
@@ -147,7 +147,7 @@ class InDialog:
         assert session.dialog is not None
         destination, transport = self._core.route(session, session.dialog)
         fields = [*self._answer_fields(session), *credentials, _SDP]
-        invite = session.dialog.request("INVITE", self._core.via(transport), fields, sdp)
+        invite = session.dialog.request("INVITE", self._core.via(transport, destination), fields, sdp)
         acknowledgement: list[bytes] = []
 
         def heard(response: Response | None, at: Monotonic) -> None:
@@ -202,7 +202,7 @@ class InDialog:
         session.dialog.refresh(response)
         destination, transport = self._core.route(session, session.dialog)
         sequence = invite.essentials.cseq.number
-        ack = session.dialog.request("ACK", self._core.via(transport), credentials, sequence=sequence)
+        ack = session.dialog.request("ACK", self._core.via(transport, destination), credentials, sequence=sequence)
         self._core.send(ack, destination, transport)
 
 

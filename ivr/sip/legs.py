@@ -135,8 +135,10 @@ class Legs:
         self._core.arm(session, "ring", session.request.ring_seconds, now)
 
     def _report_answer(self, session: Session, message: Message_, now: Monotonic) -> None:
-        assert message is not None
-        self._core.told.append(Answered(session.leg, sdp_of(message)))
+        assert isinstance(message, Response)
+        # Where the answer came reliably with a provisional response the 200 need not repeat it (RFC 3262 §5).
+        early = session.early_media.get(message.essentials.recipient.tag or "")
+        self._core.told.append(Answered(session.leg, sdp_of(message) or early))
 
     def _confirm(self, session: Session, message: Message_, now: Monotonic) -> None:
         session.unacknowledged = None
@@ -173,7 +175,7 @@ class Legs:
             dialog.local_sequence = max(dialog.local_sequence, early.local_sequence)
         destination, transport = self._core.route(session, dialog)
         sequence = session.invite.essentials.cseq.number
-        ack = dialog.request("ACK", self._core.via(transport), session.credentials, sequence=sequence)
+        ack = dialog.request("ACK", self._core.via(transport, destination), session.credentials, sequence=sequence)
         session.acknowledged[dialog.remote_tag] = self._core.send(ack, destination, transport)
         return dialog
 
@@ -206,7 +208,9 @@ class Legs:
         destination, transport = self._core.route(session, dialog)
 
         def make(credentials: Fields) -> Request:
-            return dialog.request("BYE", self._core.via(transport), (*session.hang_up_fields, *credentials))
+            return dialog.request(
+                "BYE", self._core.via(transport, destination), (*session.hang_up_fields, *credentials)
+            )
 
         self._core.ask(make, session.peer, destination, transport, heard, now)
 
@@ -214,7 +218,7 @@ class Legs:
 
     def _send_ringing(self, session: Session, message: Message_, now: Monotonic) -> None:
         assert session.transaction is not None
-        contact = ("Contact", self._core.contact(session.transport))
+        contact = ("Contact", self._core.contact(session.transport, session.destination))
         self._core.reply(session.transaction, 180, now, tag=session.local_tag, fields=[contact])
 
     def send_ok(self, session: Session, message: Message_, now: Monotonic) -> None:

@@ -256,9 +256,9 @@ def _request_fault(request: Request) -> str | None:
 def _cut_body(message: Message, stream: bool) -> str | None:
     """Bring the body to its stated length and drop Content-Length from the fields; the fault in words."""
     stated = message.first("Content-Length")
-    message.fields = tuple((name, value) for name, value in message.fields if name.lower() != "content-length")
     if stated is None:
         return "there is no Content-Length" if stream else None
+    message.fields = tuple((name, value) for name, value in message.fields if name.lower() != "content-length")
     if not re.fullmatch(r"[0-9]{1,9}", stated):
         return "Content-Length is not a number"
     if int(stated) > len(message.body):

@@ -103,13 +103,13 @@ class Registrations:
         def make(credentials: Fields) -> Request:
             kept.sequence += 1
             fields = [
-                ("Via", core.via(peer.transport)),
+                ("Via", core.via(peer.transport, peer.destination)),
                 ("Max-Forwards", "70"),
                 ("From", f"<{wanted.address}>;tag={kept.tag}"),
                 ("To", f"<{wanted.address}>"),
                 ("Call-ID", kept.call_id),
                 ("CSeq", f"{kept.sequence} REGISTER"),
-                ("Contact", core.contact(peer.transport)),
+                ("Contact", core.contact(peer.transport, peer.destination)),
                 ("Expires", str(wanted.expires)),
             ]
             return Request("REGISTER", wanted.registrar, [*fields, *credentials])
@@ -159,7 +159,7 @@ class Registrations:
 
     def _granted(self, kept: _Kept, response: Response) -> float:
         """The seconds of our own binding among all that are listed, else Expires, else what we asked (§10.2.4)."""
-        own = self._core.own_address(kept.wanted.peer.transport)
+        own = self._core.own_address(kept.wanted.peer.transport, kept.wanted.peer.destination)
         spelled = response.first("Expires") or ""
         try:
             bindings = [NameAddress.parse(value) for value in response.values("Contact")]

@@ -182,8 +182,9 @@ class Session:
     """What is known of a leg. `destination` and `transport` are where its INVITE went or came from.
 
     `acknowledged` holds the ACK for each To tag that answered: the first is the call, the others were forks.
-    `noted` is the event with which the leg will end. `reoffered` is their re-INVITE or UPDATE that waits for our answer,
-    `reoffering` is our new offer as long as it is not agreed, `reoffer_sent` its INVITE while that is on its way.
+    `early_media` are the descriptions that came with provisional responses, by To tag. `noted` is the event with which
+    the leg will end. `reoffered` is their re-INVITE or UPDATE that waits for our answer, `reoffering` our new offer as
+    long as it is not agreed, `reoffer_sent` its INVITE while that is on its way.
     """
 
     leg: LegId
@@ -206,6 +207,7 @@ class Session:
     hang_up_fields: tuple[tuple[str, str], ...] = ()
     acknowledged: dict[str, Datagram] = field(default_factory=dict)
     early: dict[str, Dialog] = field(default_factory=dict)
+    early_media: dict[str, bytes] = field(default_factory=dict)
     reliable_seen: dict[str, int] = field(default_factory=dict)
     noted: SipEvent | None = None
     unacknowledged: Unacknowledged | None = None

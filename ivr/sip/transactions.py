@@ -29,6 +29,7 @@ from ivr.sip.transaction import (
     State,
     Stop,
 )
+from ivr.sip.values import Via
 
 COOKIE = "z9hG4bK"
 MOST_SERVER_TRANSACTIONS = 20_000
@@ -98,7 +99,7 @@ class Transactions:
         """Send a request. `already_sent` takes up an INVITE of an earlier process: it is not sent, only its answers
         are awaited."""
         kind = Kind.INVITE_CLIENT if request.method == "INVITE" else Kind.CLIENT
-        key = (request.essentials.via.branch, request.method)
+        key = (Via.parse(request.values("Via")[0]).branch, request.method)
         transaction = self._add(kind, key, request, destination, transport)
         transaction.hears = hears
         transaction.sent = bytes(request)

@@ -1,4 +1,4 @@
-"""The thin shell that joins the user agent to its sockets, UDP and TCP: one timer, no decisions."""
+"""The thin shell that joins the user agent to its sockets, UDP, TCP and TLS: one timer, no decisions."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from twisted.logger import Logger
 
 from foundation.clock import Monotonic
 from foundation.endpoints import Address, Datagram
+from ivr.sip.certificates import Certificates
 from ivr.sip.endpoint import UserAgent
 from ivr.sip.events import SipEvent
 from ivr.sip.listen import Listen
@@ -26,7 +27,9 @@ class SipTransport(Service):
     """A user agent on its sockets.
 
     After commands to the agent call `flush`: it sends what leaves, hands each event to `heard` and arms the timer.
-    `heard` may command the agent at once, without flushing. `time.seconds` is the monotonic clock.
+    `heard` may command the agent at once, without flushing. `time.seconds` is the monotonic clock. `link_fault` hears of
+    each connection that could not be made or was lost: where to, by which transport, and why in words. `watch` sees each
+    datagram as it leaves (True) or arrives.
     """
 
     def __init__(
@@ -37,8 +40,11 @@ class SipTransport(Service):
         listens: Sequence[Listen],
         heard: Callable[[SipEvent], None],
         tcp: IReactorTCP | None = None,
+        certificates: Certificates | None = None,
     ) -> None:
-        self._streams = None if tcp is None else Streams(tcp, agent.knows, self._received, self._broken)
+        self._streams = None if tcp is None else Streams(tcp, agent.knows, self._received, self._broken, certificates)
+        self.link_fault: Callable[[Address, str, str], None] = lambda destination, transport, why: None
+        self.watch: Callable[[bool, bytes, Address, str], None] | None = None
         self._time = time
         self._udp = udp
         self._agent = agent
@@ -46,16 +52,17 @@ class SipTransport(Service):
         self._heard = heard
         self._sockets: list[tuple[Listen, _Socket, IListeningPort]] = []
         self._timer: IDelayedCall | None = None
+        self._armed_for: Monotonic | None = None
         self._flushing = False
 
     def startService(self) -> None:
-        """Bind every `udp` and, where a TCP reactor was given, `tcp` listener; raises CannotListenError for the first
-        that can't be had."""
+        """Bind every `udp` and, where a TCP reactor was given, `tcp` and `tls` listener; raises CannotListenError for
+        the first that can't be had."""
         self.running = True
         for listen in self._listens:
-            if listen.transport == "tcp" and self._streams is not None:
-                self._streams.listen(listen)
             if listen.transport != "udp":
+                if self._streams is not None:
+                    self._streams.listen(listen)
                 continue
             socket = _Socket(self._received)
             port = self._udp.listenUDP(listen.port, socket, listen.interface, maxPacketSize=65_536)
@@ -78,6 +85,13 @@ class SipTransport(Service):
         """What was bound, in the order of the listeners: the port is known here where 0 was asked for."""
         bound = [cast(IPv4Address | IPv6Address, port.getHost()) for _, _, port in self._sockets]
         return [Address(host.host, host.port) for host in bound]
+
+    @property
+    def bound(self) -> list[tuple[Listen, Address]]:
+        """Every listener that is open, whatever its transport, with the address that it got."""
+        datagrams = [listen for listen, _, _ in self._sockets]
+        streams = [] if self._streams is None else self._streams.bound
+        return [*zip(datagrams, self.addresses, strict=True), *streams]
 
     def now(self) -> Monotonic:
         return Monotonic(self._time.seconds())
@@ -108,24 +122,33 @@ class SipTransport(Service):
                 return
 
     def _send(self, datagram: Datagram) -> None:
+        if self.watch is not None:
+            self.watch(True, datagram.data, datagram.destination, datagram.transport)
         if datagram.transport != "udp":
             if self._streams is not None:
                 self._streams.send(datagram)
             return
-        for _, socket, _ in self._sockets:
-            if socket.transport is not None:
+        host = datagram.destination.host
+        for listen, socket, _ in self._sockets:
+            # An IPv6 address leaves by an IPv6 socket, and the other way round.
+            if socket.transport is not None and (":" in listen.interface) == (":" in host):
                 try:
-                    socket.transport.write(datagram.data, (datagram.destination.host, datagram.destination.port))
-                except OSError as error:
-                    _log.warn("SIP could not be sent: {error}", error=str(error))
-                    self._agent.broken(datagram.destination, datagram.transport, self.now())
+                    socket.transport.write(datagram.data, (host, datagram.destination.port))
+                except (OSError, ValueError) as error:  # ValueError: Twisted refuses what is no address
+                    self._broken(datagram.destination, "udp", f"{datagram.destination} can't be reached: {error}")
                 return
+        if self._sockets:
+            self._broken(datagram.destination, "udp", f"no udp listener can reach {datagram.destination}")
 
-    def _broken(self, destination: Address, transport: str) -> None:
+    def _broken(self, destination: Address, transport: str, why: str) -> None:
+        _log.info("a SIP link broke: {why}", why=why, transport=transport)
+        self.link_fault(destination, transport, why)
         self._agent.broken(destination, transport, self.now())
         self.flush()
 
     def _received(self, data: bytes, source: Address, transport: str = "udp") -> None:
+        if self.watch is not None:
+            self.watch(False, data, source, transport)
         try:
             self._agent.receive(data, source, self.now(), transport)
         except Exception:  # noqa: BLE001 - shell boundary: no datagram may stop the daemon
@@ -139,6 +162,9 @@ class SipTransport(Service):
                 self._timer.cancel()
                 self._timer = None
             return
+        if deadline == self._armed_for and self._timer is not None:
+            return
+        self._armed_for = deadline
         wait = max(deadline - self._time.seconds(), 0.0)
         if self._timer is not None and self._timer.active():
             self._timer.reset(wait)
@@ -159,4 +185,4 @@ class _Socket(DatagramProtocol):
         self._hand_on = received
 
     def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
-        self._hand_on(datagram, Address(addr[0], addr[1]))
+        self._hand_on(datagram, Address(addr[0].partition("%")[0], addr[1]))

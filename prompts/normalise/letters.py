@@ -130,6 +130,13 @@ LETTER_RULES: tuple[Rule, ...] = (
         ("AED", "A E D"),
     ),
     rule(
+        "initial",
+        r"(?<!\w)(?P<text>[A-Z])\.(?= (?:[A-Z][a-zà-ÿ]|de |van |der |den |ter |ten |el |'t ))",
+        lambda match: match["text"],
+        ("A. de Wit", "A de Wit"),
+        ("J. Jansen", "J Jansen"),
+    ),
+    rule(
         "letters with dots",
         r"(?<![\w.])(?P<text>(?:[A-Z]\.){2,})(?!\w)",
         lambda match: " ".join(match["text"].replace(".", "")),

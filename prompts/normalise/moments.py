@@ -169,11 +169,11 @@ MOMENT_RULES = (
     ),
     rule(
         "year",
-        r"(?:(?<=in )|(?<=sinds )|(?<=uit )|(?<=jaar )|(?<=bouwjaar )|(?<=vanaf )|(?<=van )"
-        r"|(?<=anno )|(?<=eind )|(?<=begin ))(?P<year>1[5-9]\d\d|20\d\d)(?![\w\-]|[.,]\d|"
-        r" ?[A-Z]{2}\b| (?:euro|meter|inwoners|mensen))",
+        r"(?<!\w)(?P<keep>(?:in|sinds|uit|jaar|bouwjaar|vanaf|van|anno|eind|begin) )(?P<year>1[5-9]\d\d|20\d\d)"
+        r"(?![\w\-]|[.,]\d| ?[A-Z]{2}\b| (?:euro|meter|inwoners|mensen))",
         lambda match: year(int(match["year"])),
         ("bouwjaar 2019", "bouwjaar tweeduizend negentien"),
-        ("in 1998", "in negentien achtennegentig"),
+        ("In 1998", "In negentien achtennegentig"),
+        flags=re.IGNORECASE,
     ),
 )

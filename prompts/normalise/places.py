@@ -23,7 +23,7 @@ _FLOORS = {
     "rd": "rood",
     "zw": "zwart",
 }
-_ADDITION = r"(?:[ \-/]?(?P<addition>bis|hs|huis|bg|rd|zw|I{1,3}|IV|VI{0,3}|[a-zA-Z](?![\w'])|(?<=[\-/])\d{1,4}))?"
+_ADDITION = r"(?:[ \-/]?(?P<addition>bis|hs|huis|bg|rd|zw|I{1,3}|IV|VI{0,3}|[a-zA-Z](?![\w'/])|(?<=[\-/])\d{1,4}))?"
 
 
 def house_number(number: str, addition: str | None) -> str:
@@ -108,6 +108,7 @@ PLACE_RULES = (
         lambda match: house_number(match["number"], match["addition"]),
         ("Dorpsstraat 12", "Dorpsstraat twaalf"),
         ("Dorpsstraat 12a", "Dorpsstraat twaalf A"),
+        ("Amstelstraat 250 t/m 260", "Amstelstraat tweehonderdvijftig t/m 260"),
         ("Lange Nieuwstraat 3-II", "Lange Nieuwstraat drie twee hoog"),
         ("Kerkweg 24 bis", "Kerkweg vierentwintig bis"),
         ("Marktplein 12-16", "Marktplein twaalf tot en met zestien"),

@@ -146,7 +146,7 @@ QUANTITY_RULES = (
     rule(
         "years old, from and to",
         r"(?<![\w,.\-])(?P<first>\d{1,3})(?P<between> ?[-–/] ?| à | a )(?P<last>\d{1,3})"
-        r"(?P<rest> ?(?:-?jarige|jaar|jr\b|jongens|mannen|personen|minuten|meter|weken|dagen|"
+        r"(?P<rest> ?(?:-?jarige|jaar|jongens|mannen|personen|minuten|meter|weken|dagen|"
         r"maanden|kilo|km\b|cm\b|euro|man|keer))",
         _years_range,
         ("20-25 jaar", "twintig tot vijfentwintig jaar"),
@@ -157,6 +157,7 @@ QUANTITY_RULES = (
         rf"(?<![\w,.\-])(?P<first>{_NUMBER})(?:{_RANGE})(?P<last>{_NUMBER}) ?(?P<unit>{_UNIT})(?![\w²³/])\.?(?=\W|$)",
         _measure_range,
         ("60-70 kg", "zestig tot zeventig kilo"),
+        ("18-20 jr", "achttien tot twintig jaar"),
     ),
     rule(
         "so many years old",

@@ -138,6 +138,7 @@ EMERGENCY_RULES = (
         ("bel 112.", "bel een een twee."),
         ("Bij spoed: 112", "Bij spoed: een een twee"),
         ("bij gevaar 112 bellen", "bij gevaar een een twee bellen"),
+        flags=re.IGNORECASE,
     ),
     rule(
         "number of a help line",

@@ -17,7 +17,7 @@ from gateway.callbacks.sounds import SpokenCallbackSounds
 from gateway.domain.action import Desk, Recipient
 from gateway.domain.calls import CallView
 from gateway.domain.identifiers import ActionId, DeskId
-from ivr.call import ToDesk, ToTrunk
+from ivr.call import SavedDialog, ToDesk, ToTrunk
 from prompts.speech import SpeechFailed
 from tests.acceptance.scripted_people import Line, Neighbourhood
 from tests.acceptance.scripted_telephone import EPOCH, ScriptedTelephone, advance
@@ -75,6 +75,17 @@ class House:
             raise OSError("the database is away")
 
 
+class Journal:
+    """Keeps nothing; `held` makes a save wait."""
+
+    def __init__(self) -> None:
+        self.held: Deferred[None] | None = None
+
+    async def save(self, dialog: SavedDialog) -> None:
+        if self.held is not None:
+            await self.held
+
+
 class Voiceless:
     """A prompt library whose engine is gone."""
 
@@ -90,7 +101,8 @@ class Story:
         self.tips = tips
         self.clock = Clock()
         self.people = Neighbourhood(self.clock)
-        self.telephone = ScriptedTelephone(self.people)
+        self.journal = Journal()
+        self.telephone = ScriptedTelephone(self.people, journal=self.journal)
         self.house = House()
 
         async def title_of(action: ActionId) -> str:
@@ -245,6 +257,16 @@ def test_a_private_number_chooses_the_route_and_is_neither_kept_nor_shown(story:
 def test_the_caller_hangs_up_at_any_moment_and_no_leg_is_left(story: Story, seconds: float) -> None:
     story.caller.waits(seconds).hangs_up()
     story.call(40)
+    assert story.everybody_is_off_the_phone()
+
+
+def test_the_caller_hangs_up_before_the_desks_invite_left(story: Story) -> None:
+    story.journal.held = Deferred()
+    story.caller.waits(2).hangs_up()
+    story.call(5)
+    story.journal.held.callback(None)
+    advance(story.clock, 10)
+    assert story.rung() == []
     assert story.everybody_is_off_the_phone()
 
 

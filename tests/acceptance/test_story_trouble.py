@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import update
 
 from foundation.telephone_numbers import PhoneNumber
 from gateway.domain.action import ActionState, ClosingOutcome, Kind, Postcodes
+from gateway.domain.identifiers import ActionId
 from gateway.domain.outcomes import ChannelName, MessageKind, Outcome
 from gateway.domain.quiet import QuietHours
 from gateway.engine.interface import Conflict, Invalid, NotFound
 from gateway.engine.rules import EngineRules
 from gateway.store.database import open_database
 from gateway.store.faults import DatabaseInUse, StoreUnavailable
+from gateway.store.schema import deliveries
 from tests.acceptance.scripted_channels import (
     accepted_and,
     connection_lost,
@@ -26,7 +30,9 @@ from tests.acceptance.scripted_channels import (
 from tests.acceptance.town import BOTH, SMS, Town
 
 QUIET = EngineRules(quiet=QuietHours(time(22), time(7), ZoneInfo("Europe/Amsterdam")))
-ONE, TWO, THREE = "+31612345601", "+31612345602", "+31612345603"
+
+
+ONE, TWO = "+31612345601", "+31612345602"
 
 
 def test_a_trunks_fault_goes_to_the_next_trunk_at_once_and_uses_no_attempt(tmp_path: Path) -> None:
@@ -53,7 +59,7 @@ def test_when_every_trunk_fails_it_is_tried_again_later_and_ends_as_trunk_failur
     town.passes(400)
     times = [left.at for left in town.voice.left]
     assert len(times) == 3
-    assert all(60.0 <= later - earlier <= 62.0 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(60.0 <= later - earlier <= 62.0 for earlier, later in pairwise(times))
     assert town.counts(action) == {"voice": {"trunk_failure": 1}}
 
 
@@ -294,6 +300,11 @@ def test_wrong_requests_say_what_is_wrong(tmp_path: Path) -> None:
         town.closes(action)
 
 
+def _compose_until_it_fails(town: Town) -> None:
+    for _ in range(200):
+        town.composes(message="x" * 4_000)
+
+
 def test_a_full_disk_is_said_and_outlived(tmp_path: Path) -> None:
     town = Town(tmp_path)
     town.lives(ONE)
@@ -303,8 +314,7 @@ def test_a_full_disk_is_said_and_outlived(tmp_path: Path) -> None:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
     with pytest.raises(StoreUnavailable, match="full"):
-        for _ in range(200):
-            town.composes(message="x" * 4_000)
+        _compose_until_it_fails(town)
     assert town.wait(town.engine.healthy()) is not None
     assert town.sees(action).action.state is ActionState.DRAFT
     with town.database.writing.connect() as connection:
@@ -350,3 +360,61 @@ def test_a_message_that_could_not_be_rendered_is_tried_again(tmp_path: Path) -> 
     assert town.voice.left == []
     town.passes(30)
     assert town.counts(action) == {"voice": {"heard": 1}}
+
+
+def test_who_opts_out_while_it_rings_is_not_called_again(tmp_path: Path) -> None:
+    town = Town(tmp_path)
+    town.lives(ONE)
+    town.starts_up()
+    town.voice.scripts[ONE] = [says(Outcome.BUSY, 10.0)]
+    action = town.acts()
+    town.passes(2)
+    town.wait(town.engine.opt_out(PhoneNumber(ONE), ChannelName.VOICE))
+    town.passes(600)
+    assert len(town.voice.left) == 1
+    assert town.counts(action) == {"voice": {"opted_out": 1}}
+    town.closes(action)
+    town.passes(10)
+    assert town.sees(action).action.state is ActionState.CLOSED
+
+
+def test_a_write_under_a_lost_lease_lets_nothing_leave(tmp_path: Path) -> None:
+    town = Town(tmp_path)
+    town.lives(ONE)
+    town.starts_up()
+    action = town.composes()
+    town.wait(town.engine.start(action, "j.operator"))
+    with town.database.writing.begin() as connection:
+        connection.execute(update(deliveries).values(lease_epoch=99))
+    town.passes(5)
+    assert town.voice.left == []
+    assert town.voice.in_use == 0
+
+
+def test_a_close_that_the_disk_refused_changes_nothing_and_can_be_asked_again(tmp_path: Path) -> None:
+    town = Town(tmp_path)
+    town.lives(ONE, 10)
+    town.lives(TWO, 20, channels=SMS)
+    town.starts_up()
+    town.voice.scripts[ONE] = [says(Outcome.BUSY), hears()]
+    town.sms.scripts[TWO] = [connection_lost(), accepted_and(None)]
+    action = town.acts(channels=BOTH)
+    town.passes(5)
+    with town.database.writing.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(StoreUnavailable):
+        _close_until_it_fails(town, action)
+    with town.database.writing.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count=1000000")
+    town.passes(200)
+    assert town.counts(action) == {"voice": {"heard": 1}, "sms": {"sent": 1}}
+    assert town.sees(action).possible_duplicates == 1
+    town.closes(action)
+    town.passes(200)
+    assert town.sees(action).action.state is ActionState.CLOSED
+
+
+def _close_until_it_fails(town: Town, action: ActionId) -> None:
+    """A text that does not fit on the pages that are left."""
+    town.closes(action, "x" * 200_000)

@@ -16,6 +16,7 @@ from twisted.internet.task import deferLater
 from twisted.web.client import Agent, HTTPConnectionPool
 
 from foundation.clock import Clocks
+from gateway.engine.interface import Engine
 from gateway.http.service import HttpService
 from gateway.observe import Metrics
 from gateway.settings import HttpSettings, TokenSettings
@@ -56,15 +57,19 @@ class Served:
         self.trunks = [TrunkStatus("kpn", "up", 50, 12, 10, 3, 20.0)]
         self.smscs = [SmscStatus("main", "bound", 50, 4, 300.0)]
         self.clock_offset = 0.0
-        clocks = Clocks(lambda: time.monotonic() + self.clock_offset, lambda: datetime.now(UTC))
+        self.clocks = Clocks(lambda: time.monotonic() + self.clock_offset, lambda: datetime.now(UTC))
         self.settings = HttpSettings(listen=listen, token=TOKENS)
-        metrics = Metrics(lambda: self.trunks, lambda: self.smscs, self.engine.running)
-        self.service = HttpService(
-            self.settings, self.engine, lambda: self.trunks, lambda: self.smscs, reactor, clocks, metrics
-        )
+        self.serve(self.engine)
         self.pool = HTTPConnectionPool(reactor)
         self.agent = Agent(reactor, pool=self.pool)
         self.url = ""
+
+    def serve(self, engine: Engine) -> None:
+        """Another engine than the recording one, before the start."""
+        metrics = Metrics(lambda: self.trunks, lambda: self.smscs, engine.running)
+        self.service = HttpService(
+            self.settings, engine, lambda: self.trunks, lambda: self.smscs, reactor, self.clocks, metrics
+        )
 
     async def start(self) -> None:
         self.service.startService()

@@ -4,6 +4,8 @@ import os
 import random
 import signal
 import socket
+import subprocess
+import sys
 import time
 import wave
 from collections.abc import Iterator
@@ -13,14 +15,14 @@ import numpy
 import pytest
 import pytest_twisted
 from twisted.internet import reactor, task
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 
 from foundation.clock import Clocks
 from foundation.sound import Sound
 from ivr.media.codecs import Encoder
 from ivr.media.messages import Digit, LegClosed, MediaFlowing, Played, PlayEnded, Recorded, Remote
 from ivr.media.pool import MediaPool
-from ivr.media.port import MediaEvent, MediaLeg
+from ivr.media.port import MediaEvent, MediaLeg, MediaLost
 from ivr.settings import RtpSettings
 from tests.loopback.media_phone import Phone, level_at, tone
 
@@ -161,8 +163,7 @@ def test_a_bridge_carries_both_voices(pool, phones):
     first.bridge(second)
     caller.talk(first.address, "PCMA", tone(500, 2000))
     desk.talk(second.address, "PCMA", tone(900, 2000))
-    for flow in flows:
-        yield flow
+    yield DeferredList(flows)
     yield task.deferLater(reactor, 1.0)
     pressed = hears_caller.next(Digit)
     caller.press(first.address, "4", 101)
@@ -269,3 +270,64 @@ def test_a_recording_is_a_wav_with_what_was_said(pool, phones, tmp_path):
         samples = numpy.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
     assert level_at(samples[800:], 700) > 0.9
     assert not path.with_name("tip.wav.part").exists()
+
+
+@pytest_twisted.inlineCallbacks
+def test_a_leg_that_nobody_waits_for_any_more_is_closed(pool):
+    asked = Deferred.fromCoroutine(pool.open())
+    asked.addErrback(lambda failure: failure.trap(CancelledError))
+    asked.cancel()
+    yield asked
+    second = yield Deferred.fromCoroutine(pool.open())
+    yield task.deferLater(reactor, 0.1)
+    third = yield Deferred.fromCoroutine(pool.open())
+    assert second.number != third.number
+    assert (third.number, third.generation) == (0, 2)
+    assert pool.legs == 2
+
+
+@pytest_twisted.inlineCallbacks
+def test_a_range_that_is_taken_is_said_so():
+    clocks = Clocks(time.monotonic, lambda: pytest.fail("media needs no wall clock"))
+    media = MediaPool(RtpSettings(ports="16998-16999"), reactor, clocks, random.Random(1))
+    media.startService()
+    try:
+        yield Deferred.fromCoroutine(media.open())
+        with pytest.raises(MediaLost, match="widen"):
+            yield Deferred.fromCoroutine(media.open())
+    finally:
+        yield media.stopService()
+
+
+_DAEMON = """
+import random, sys, time
+from twisted.internet import reactor
+from foundation.clock import Clocks
+from ivr.media.pool import MediaPool
+from ivr.settings import RtpSettings
+media = MediaPool(RtpSettings(ports="16400-16499", workers=2), reactor, Clocks(time.monotonic, None), random.Random(1))
+reactor.callWhenRunning(media.startService)
+reactor.callLater(0.1, lambda: print(*media.pids, flush=True))
+reactor.run()
+"""
+
+
+@pytest_twisted.inlineCallbacks
+def test_a_killed_daemon_leaves_no_worker_talking():
+    root = Path(__file__).parents[2]
+    daemon = subprocess.Popen([sys.executable, "-c", _DAEMON], cwd=root, stdout=subprocess.PIPE, text=True)
+    with daemon:
+        assert daemon.stdout is not None
+        pids = [int(pid) for pid in daemon.stdout.readline().split()]
+        daemon.kill()
+    assert len(pids) == 2
+    for _ in range(100):
+        if not any(Path(f"/proc/{pid}/cmdline").exists() and _runs(pid) for pid in pids):
+            return
+        yield task.deferLater(reactor, 0.05)
+    pytest.fail("a worker outlived its daemon")
+
+
+def _runs(pid: int) -> bool:
+    """Whether it is more than a dead process that nobody has waited for."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

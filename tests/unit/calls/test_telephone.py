@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -12,54 +10,13 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from foundation.endpoints import Address
 from foundation.sound import Sound
-from foundation.telephone_numbers import PhoneNumber, read
-from ivr.call import Call, CallEnded, Caller, EndCause, Refused, ToDesk, ToTrunk
+from foundation.telephone_numbers import PhoneNumber
+from ivr.call import Call, CallEnded, EndCause, Refused, ToTrunk
 from ivr.exchange import TelephoneSettings
-from ivr.media.inprocess import InProcessMedia
 from ivr.settings import SipSettings, TrunkSettings
-from ivr.sip.events import Answered, Ended, Failed, InviteReceived
-from ivr.telephone import TelephoneService
-from tests.unit.calls.network import FakeNetwork, Journal, Phone, clocks
-
-OUR_ADDRESS = Address("192.0.2.1", 5060)
-NUMBER = PhoneNumber("+31612345678")
-OURS = frozenset({read("0800-0011"), PhoneNumber("+31343529850")})
-SECOND = Sound(Path("/said/second"), 1000)
-
-
-class Bench:
-    """A telephone with one trunk at 192.0.2.2 and a desk at 192.0.2.3."""
-
-    def __init__(self, *, network: FakeNetwork | None = None, seed: int = 1, **trunk: Any) -> None:
-        self.network = network or FakeNetwork()
-        self.media = InProcessMedia(self.network, random.Random(2))
-        self.journal = Journal()
-        described = {"name": "kpn", "proxy": "sip:192.0.2.2:5060", "caller_id": "0343529850", **trunk}
-        settings = TelephoneSettings(
-            sip=SipSettings(listen=("udp:5060:interface=192.0.2.1",)),
-            trunks=(TrunkSettings(**described),),
-            numbers=OURS,
-        )
-        self.telephone = TelephoneService(
-            settings, self.media, self.journal, clocks(self.network), self.network, random.Random(seed)
-        )
-        self.telephone.startService()
-        self.outcomes: list[Any] = []
-
-    def begin(self, work: Coroutine[Deferred[Any], Any, Any]) -> Deferred[Any]:
-        """Run it; its result or failure comes into `outcomes`."""
-        running = Deferred.fromCoroutine(work)
-        running.addCallbacks(self.outcomes.append, lambda failure: self.outcomes.append(failure.value))
-        return running
-
-    def dial(self, route: ToTrunk | ToDesk | None = None, *, reserved: bool = False, seconds: float = 0.1) -> Call:
-        self.begin(self.telephone.dial(route or ToTrunk("kpn", NUMBER, 25), reserved=reserved))
-        self.network.run(seconds)
-        call: Call = self.outcomes.pop()
-        return call
-
-    def in_use(self) -> int:
-        return self.telephone.trunks()[0].channels_in_use
+from ivr.sip.events import Ended, Failed, InviteReceived
+from tests.unit.calls.bench import NUMBER, OUR_ADDRESS, OURS, SECOND, Bench, Callback
+from tests.unit.calls.network import Phone
 
 
 @pytest.fixture
@@ -156,6 +113,9 @@ def test_a_cancel_while_it_waits_for_its_turn_sends_nothing() -> None:
     assert len(bench.network.sent("INVITE")) == 1
     assert bench.in_use() == 1
     assert len(bench.journal.open) == 1
+    given_back = bench.media.legs[1].number
+    bench.dial(seconds=2)
+    assert bench.media.legs[2].number == given_back
 
 
 def test_no_second_holds_more_invites_than_the_rate(bench: Bench) -> None:
@@ -348,178 +308,67 @@ def test_a_missing_trunk_is_down_after_three_pings_and_comes_back(bench: Bench) 
     assert len(woken) == 1
 
 
-class Callback:
-    """Answers each call and notes who called."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[Call, Caller]] = []
-        self.keep: Deferred[None] = Deferred()
-
-    async def __call__(self, call: Call, caller: Caller) -> None:
-        self.calls.append((call, caller))
-        await call.answer()
-        await self.keep
+def _register_sent(bench: Bench) -> list[str]:
+    return [data.decode() for data in bench.network.sent("REGISTER")]
 
 
-@pytest.fixture
-def callback(bench: Bench) -> Callback:
-    handler = Callback()
-    bench.telephone.on_incoming(handler)
-    return handler
+def test_a_trunk_that_wants_it_is_registered_at_and_left() -> None:
+    bench = Bench(register=True, username="account", password="geheim", registrar="sip:192.0.2.2")
+    assert bench.telephone.alert_capacity(0.0)[0] == 0
+    assert bench.telephone.trunks()[0].state == "unregistered"
+    first = _register_sent(bench)[0]
+    assert first.startswith("REGISTER sip:192.0.2.2 SIP/2.0")
+    assert "To: <sip:account@192.0.2.2>" in first
+    via, call_id, cseq, sender, to = (
+        next(line for line in first.split("\r\n") if line.startswith(name))
+        for name in ("Via", "Call-ID", "CSeq", "From", "To")
+    )
+    answer = ["SIP/2.0 200 OK", via, sender, f"{to};tag=r", call_id, cseq, "Expires: 600", "Content-Length: 0", "", ""]
+    bench.network.send("\r\n".join(answer).encode(), ("192.0.2.2", 5060), ("192.0.2.1", 5060))
+    bench.network.run(0.1)
+    status = bench.telephone.trunks()[0]
+    assert status.state == "up"
+    assert status.registered_until is not None
+    assert bench.telephone.alert_capacity(bench.network.seconds())[0] > 0
+    bench.telephone.stopService()
+    assert "Expires: 0" in _register_sent(bench)[-1] or "expires=0" in _register_sent(bench)[-1]
 
 
-@pytest.mark.parametrize(
-    "spelling", ["sip:08000011", "sip:+318000011", "sip:00318000011", "sip:0343529850", "sip:+31343529850;user=phone"]
-)
-def test_our_number_in_every_spelling(bench: Bench, trunk: Phone, callback: Callback, spelling: str) -> None:
-    user, _, parameters = spelling.partition(";")
-    trunk.call(f"{user}@192.0.2.1{';' + parameters if parameters else ''}", OUR_ADDRESS)
-    bench.network.run(0.5)
-    call, caller = callback.calls[0]
-    assert caller == Caller(NUMBER, False, "kpn")
-    assert call.record.our_number in OURS
-    assert len(trunk.of(Answered)) == 1
-    assert bench.in_use() == 1
+def _settings(*trunks: dict[str, Any], numbers: frozenset[PhoneNumber] = OURS) -> TelephoneSettings:
+    return TelephoneSettings(
+        sip=SipSettings(listen=("udp:5060:interface=192.0.2.1",)),
+        trunks=tuple(TrunkSettings(**{"caller_id": "0343529850", **trunk}) for trunk in trunks),
+        numbers=numbers,
+    )
 
 
-def test_other_numbers_are_not_found(bench: Bench, trunk: Phone, callback: Callback) -> None:
-    trunk.call("sip:+31201234567@192.0.2.1", OUR_ADDRESS)
-    bench.network.run(0.5)
-    assert trunk.of(Failed)[0].status == 404
-    assert callback.calls == []
-
-
-def test_strangers_get_silence(bench: Bench, callback: Callback) -> None:
-    stranger = Phone(bench.network, "198.51.100.1")
-    stranger.call("sip:08000011@192.0.2.1", OUR_ADDRESS)
-    bench.network.run(1)
-    assert [
-        data for _, source, _, data in bench.network.wire if source[0] == "192.0.2.1" and b"SIP/2.0 " in data[:8]
-    ] == []
-    assert bench.telephone.strangers > 0
-
-
-def test_a_private_caller_is_marked(bench: Bench, trunk: Phone, callback: Callback) -> None:
-    trunk.call("sip:08000011@192.0.2.1", OUR_ADDRESS, privacy=True)
-    bench.network.run(0.5)
-    call, caller = callback.calls[0]
-    assert caller.private
-    assert caller.number == NUMBER
-    assert call.record.private
-
-
-def test_a_desk_that_calls_is_known_as_one(bench: Bench, callback: Callback) -> None:
-    bench.telephone.know_desks([("desk-7", "sip:desk-7@192.0.2.3:5060")])
-    desk = Phone(bench.network, "192.0.2.3")
-    desk.call("sip:08000011@192.0.2.1", OUR_ADDRESS)
-    bench.network.run(0.5)
-    assert callback.calls[0][1] == Caller(None, False, None, "desk-7")
-
-
-def test_a_full_trunk_refuses_callers(callback: Callback) -> None:
-    bench = Bench(channels=1)
-    trunk = Phone(bench.network, "192.0.2.2")
-    bench.telephone.on_incoming(callback)
-    trunk.call("sip:08000011@192.0.2.1", OUR_ADDRESS)
-    bench.network.run(0.5)
-    trunk.call("sip:08000011@192.0.2.1", OUR_ADDRESS)
-    bench.network.run(0.5)
-    assert [failed.status for failed in trunk.of(Failed)] == [503]
-    assert bench.in_use() == 1
-
-
-def test_the_end_of_the_handler_hangs_up(bench: Bench, trunk: Phone, callback: Callback) -> None:
-    trunk.call("sip:08000011@192.0.2.1", OUR_ADDRESS)
-    bench.network.run(0.5)
-    callback.keep.callback(None)
-    bench.network.run(0.5)
-    assert trunk.of(Ended)[0].by == "them"
-    assert bench.in_use() == 0
-
-
-def test_a_caller_who_gives_up_before_the_answer(bench: Bench, trunk: Phone) -> None:
-    waiting: Deferred[None] = Deferred()
-    ends: list[Any] = []
-
-    async def slow(call: Call, caller: Caller) -> None:
-        call.on_end(ends.append)
-        await waiting
-
-    bench.telephone.on_incoming(slow)
-    trunk.call("sip:08000011@192.0.2.1", OUR_ADDRESS)
-    bench.network.run(0.5)
-    trunk.hang_up()
-    bench.network.run(0.5)
-    assert ends[0].by == "them"
-    assert bench.in_use() == 0
-    waiting.callback(None)
-    bench.network.run(0.5)
-    assert bench.telephone.legs == 0
-
-
-def test_two_legs_are_bridged_and_keys_pass(bench: Bench, trunk: Phone, callback: Callback) -> None:
-    desk = Phone(bench.network, "192.0.2.3")
-    trunk.call("sip:08000011@192.0.2.1", OUR_ADDRESS)
-    bench.network.run(0.5)
-    caller = callback.calls[0][0]
-    call = bench.dial(ToDesk("desk-7", "sip:desk-7@192.0.2.3:5060", 20, caller=NUMBER, near=caller), seconds=3)
-    assert desk.of(InviteReceived)[0].identity.startswith("sip:+31612345678@")
-    caller.bridge(call)
-    sent_before = len(bench.media.legs[1].sent)
-    bench.media.legs[0].press("5")
-    bench.network.run(0.3)
-    assert len(bench.media.legs[1].sent) > sent_before
-
-
-def test_what_a_crash_left_is_ended_by_the_next_process(bench: Bench, trunk: Phone) -> None:
-    up, ringing = bench.dial(), bench.dial(ToTrunk("kpn", PhoneNumber("+31612345679"), 25), seconds=0.5)
-    assert up is not ringing
-    trunk.on_invite = lambda phone, event: phone.ring(event)
-    bench.network.run(3)
-    bench.dial(ToTrunk("kpn", PhoneNumber("+31612345670"), 25), seconds=0.5)
-    left = bench.journal.open
-    assert [dialog.state for dialog in left] == ["up", "up", "calling"]
-    bench.network.sockets.pop(("192.0.2.1", 5060))
-    after = Bench(network=bench.network, seed=9)
-    ended = after.begin(after.telephone.end_orphans(left))
-    after.network.run(2.1)
-    assert after.outcomes == [None]
-    assert ended.called
-    assert sorted(event.by for event in trunk.of(Ended)) == ["them", "them", "them"]
-
-
-def test_orphans_that_do_not_answer_are_given_up_after_two_seconds(bench: Bench, trunk: Phone) -> None:
-    bench.dial(seconds=3)
-    left = bench.journal.open
-    bench.network.sockets.clear()
-    after = Bench(network=bench.network, seed=9)
-    after.begin(after.telephone.end_orphans(left))
-    after.network.run(1.5)
-    assert after.outcomes == []
-    after.network.run(0.7)
-    assert after.outcomes == [None]
-
-
-def test_draining_takes_no_calls_and_ends_those_that_stay(bench: Bench, trunk: Phone, callback: Callback) -> None:
+def test_a_reload_changes_trunks_without_dropping_calls(bench: Bench, trunk: Phone) -> None:
     call = bench.dial(seconds=3)
-    bench.begin(bench.telephone.drain(5))
-    bench.network.run(1)
-    trunk.call("sip:08000011@192.0.2.1", OUR_ADDRESS)
-    bench.network.run(1)
-    assert trunk.of(Failed)[0].status == 503
-    assert bench.telephone.alert_capacity(bench.network.seconds()) == (0, None)
+    other = Phone(bench.network, "192.0.2.9")
+    bench.telephone.reconfigure(
+        _settings({"name": "kpn", "proxy": "sip:192.0.2.2", "channels": 7}, {"name": "next", "proxy": "sip:192.0.2.9"})
+    )
+    kpn, following = bench.telephone.trunks()
+    assert (kpn.channels, kpn.channels_in_use, following.name) == (7, 1, "next")
+    bench.dial(ToTrunk("next", NUMBER, 25), seconds=3)
+    assert len(other.of(InviteReceived)) == 1
     assert call.record.ended_at is None
-    bench.network.run(5)
-    assert call.record.ended_at is not None
-    assert bench.outcomes == [None]
+
+
+def test_a_trunk_that_was_taken_out_takes_no_new_calls_and_its_old_ones_end_well(bench: Bench, trunk: Phone) -> None:
+    call = bench.dial(seconds=3)
+    bench.telephone.reconfigure(_settings({"name": "next", "proxy": "sip:192.0.2.9"}))
     bench.begin(bench.telephone.dial(ToTrunk("kpn", NUMBER, 25)))
     bench.network.run(0.1)
-    assert isinstance(bench.outcomes[1], Refused)
-
-
-def test_stopping_leaves_no_socket_and_no_timer(bench: Bench) -> None:
+    assert isinstance(bench.outcomes[0], Refused)
+    assert call.record.ended_at is None
+    bench.telephone.on_incoming(Callback())
+    trunk.call("sip:08000011@192.0.2.1", OUR_ADDRESS)
+    bench.network.run(0.5)
+    assert [failed.status for failed in trunk.of(Failed)] == [403]
+    call.hang_up()
     bench.network.run(1)
-    bench.telephone.stopService()
-    bench.network.run(40, step=0.5)
-    assert bench.network.sockets == {}
-    assert bench.network.getDelayedCalls() == []
+    assert bench.telephone.legs == 0
+    trunk.call("sip:08000011@192.0.2.1", OUR_ADDRESS)
+    bench.network.run(0.5)
+    assert bench.telephone.strangers > 0

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from gateway.cli import burgernet
 from gateway.commands.invocation import CommandFailed, url_of
+from gateway.store.database import open_database
 from tests.unit.config.test_loader import SMALL
 
 ROOT = Path(__file__).parents[3]
@@ -118,6 +119,18 @@ def test_an_import_without_a_daemon_goes_into_the_database(small: Path) -> None:
     assert "line 3: phone: the emergency number is never dialled" in taken.stdout
     counted = process("participants", "count", "-c", str(small))
     assert (counted.returncode, counted.stdout) == (0, "2\n"), counted.stderr
+
+
+def test_a_database_that_another_daemon_holds(small: Path) -> None:
+    url = f"sqlite:///{small.parent}/var/burgernet.db"
+    database = open_database(url, "gw1")
+    try:
+        result = process("participants", "count", "-c", str(small))
+    finally:
+        database.close()
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert "burgernet.db" in result.stderr
 
 
 def test_a_file_that_is_no_participants_csv(small: Path) -> None:

@@ -154,11 +154,11 @@ class RecordingEngine:
         self._note("import", dry_run, actor)
         with open(csv, "rb") as file:  # noqa: ASYNC230 - a test's file of a few rows
             self.imported = file.read()
-        rows = list(csv_module.DictReader(self.imported.decode().splitlines()))
+        rows = list(csv_module.DictReader(self.imported.decode(errors="replace").splitlines()))
         refused = tuple(
             RefusedRow(line, "phone", "112 is never dialled")
             for line, row in enumerate(rows, 2)
-            if row["phone"] == "112"
+            if row.get("phone") == "112"
         )
         if progress is not None:
             for done in range(0, len(self.imported), 10):

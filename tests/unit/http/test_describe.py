@@ -62,8 +62,16 @@ def test_operation_ids_are_unique(document: dict[str, Any]) -> None:
 
 def test_what_it_says_of_a_body_refuses_what_the_api_refuses(document: dict[str, Any]) -> None:
     schema = {"$ref": "#/components/schemas/ActionBody", "components": document["components"]}
-    body = {"kind": "theft", "title": "t", "message": "m", "area": {}, "channels": ["sms"], "owner": "desk-7"}
+    body = {
+        "kind": "theft",
+        "title": "t",
+        "message": "m",
+        "area": {"municipality": "Zeist"},
+        "channels": ["sms"],
+        "owner": "desk-7",
+    }
     assert jsonschema_rs.is_valid(schema, body)
+    assert not jsonschema_rs.is_valid(schema, {**body, "area": {}})
     assert not jsonschema_rs.is_valid(schema, {**body, "channels": []})
     assert not jsonschema_rs.is_valid(schema, {**body, "titel": "t"})
 

@@ -409,3 +409,51 @@ def test_loss_and_jitter_of_a_call_are_counted():
     closed = line.of(LegClosed)[0]
     assert (closed.packets_received, closed.packets_lost) == (90, 10)
     assert 1 < closed.jitter < 6
+
+
+# ---- agreements that nobody should make
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        remote(address=Address("gateway.example", 4000)),
+        remote(address=Address("224.0.0.1", 4000)),
+        remote(address=Address("198.51.100.7", 70000)),
+        remote(payload_type=300),
+    ],
+    ids=["name", "multicast", "port", "payload type"],
+)
+def test_an_impossible_agreement_sends_nothing_anywhere(bad):
+    line = Line()
+    leg = line.open(0, bad)
+    line.run(1)
+    assert line.sent[leg] == []
+    line.tell(Connect(leg, 1, remote()))
+    line.run(0.1)
+    assert len(line.sent[leg]) == 5
+
+
+@pytest.mark.parametrize("milliseconds", [0, 7, -20, 5000])
+def test_an_odd_packet_time_becomes_twenty(milliseconds):
+    line = Line()
+    leg = line.open(0, remote(packet_milliseconds=milliseconds))
+    line.run(1)
+    assert {len(data) for _, data in line.sent[leg]} == {172}
+
+
+def test_an_address_is_the_same_in_every_spelling():
+    line = Line()
+    leg = line.open(0, remote(address=Address("2001:DB8:0::1", 4000)))
+    line.arrive(leg, packet(VOICE, payload_type=8, sequence=3, timestamp=0, ssrc=1), Address("2001:db8::1", 4000))
+    assert len(line.ordered(Latch)) == 1
+
+
+def test_hold_in_the_old_way_and_back_does_not_move_the_line():
+    line = Line()
+    leg = line.open(0, remote())
+    line.speak(leg, VOICE, 1)
+    line.tell(Connect(leg, 1, remote(address=Address("0.0.0.0", 4000))))
+    line.tell(Connect(leg, 1, remote()))
+    assert line.ordered(SendTo) == [SendTo(leg, FAR)]
+    assert len(line.ordered(Latch)) == 1

@@ -5,7 +5,8 @@ from itertools import pairwise
 import pytest
 
 from ivr.media.codecs import Decoder, silence
-from ivr.media.leg import TRANSITIONS, Line as LineState, LineEvent
+from ivr.media.leg import TRANSITIONS, LineEvent
+from ivr.media.leg import Line as LineState
 from ivr.media.messages import (
     CloseLeg,
     Connect,

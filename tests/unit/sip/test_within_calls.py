@@ -352,3 +352,25 @@ def test_commands_on_a_leg_that_is_over_do_nothing() -> None:
     pair.there.answer_reoffer(leg, None, pair.now)
     assert pair.there.outgoing() == []
     assert pair.there.events() == []
+
+
+def test_an_answer_that_came_early_is_the_answer() -> None:
+    """RFC 3262 §5: the 200 need not repeat what a reliable 183 said."""
+    pair = Pair()
+    pair.invite()
+    via = pair.here.outgoing()[0].data.split(b"\r\n")[1].decode()
+    same = f"{via}\r\nFrom: <sip:a@b>;tag=tag-here\r\nTo: <sip:c@d>;tag=far\r\nCall-ID: call-here\r\nCSeq: 1 INVITE\r\n"
+    early = f"SIP/2.0 183 Early\r\n{same}Content-Type: application/sdp\r\n\r\n{ANSWER.decode()}"
+    pair.here.receive(early.encode(), THEIRS, pair.now)
+    pair.here.receive(f"SIP/2.0 200 OK\r\n{same}\r\n".encode(), THEIRS, pair.now)
+    assert Answered(HERE, ANSWER) in pair.here.events()
+
+
+def test_a_reason_with_a_comma_in_its_text_keeps_its_cause() -> None:
+    pair = Pair()
+    pair.set_up()
+    extra = 'Reason: SIP;cause=200;text="gone, done", Q.850;cause=31\r\n'
+    assert _answers(pair, _in_dialog(pair, "BYE", extra)) == ["200 BYE"]
+    ended = pair.here.events()[0]
+    assert isinstance(ended, Ended)
+    assert [reason.cause for reason in ended.reasons] == [200, 31]

@@ -1,0 +1,316 @@
+"""One SMSC: what it may take, what is on its way to it, what comes from it. Wires a bind to whoever listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from foundation.clock import Clocks, Saved
+from foundation.rate import Rate
+from foundation.telephone_numbers import PhoneNumber
+from sms import status
+from sms.addresses import phone_address, source_address
+from sms.bind import BindService, Link, endpoint_for
+from sms.bind_state import BindState
+from sms.deliveries import Deliveries, Ticket
+from sms.events import NotSubmitted, SmscStatus, TextEvent, TextListener, TextRequest
+from sms.pdu_operations import CancelSm
+from sms.saving import saving
+from sms.segments import TooLong
+from sms.session import Session
+from sms.session_events import (
+    Answered,
+    BindRefused,
+    Bound,
+    Delivered,
+    Left,
+    NotLeft,
+    Operation,
+    OperationAnswered,
+    Outgoing,
+    Over,
+    PeerMistake,
+    SessionEvent,
+    Throttled,
+    Unanswered,
+)
+from sms.settings import SmscSettings
+from sms.submission import Submission, outgoings
+
+_AHEAD_SECONDS = 0.1
+_LEAST_AHEAD = 4
+
+
+class SmscOwner(Protocol):
+    """Who has several of these."""
+
+    @property
+    def listener(self) -> TextListener: ...
+
+    def ended(self, submission: Submission, event: TextEvent) -> None:
+        """The one event of a message."""
+        ...
+
+    def room(self) -> None:
+        """More may be reserved than a moment ago."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    clocks: Clocks
+    reactor: IReactorTime
+    random: Callable[[], float]
+    endpoint: Callable[[SmscSettings], IStreamClientEndpoint] | None = None
+
+
+class Smsc:
+    """What was reserved or begun and is not on the wire is at most `ahead` segments, a tenth of a second's worth: enough
+    that saving never holds up the wire, and little to take back when an action is closed."""
+
+    _log = Logger()
+
+    def __init__(self, settings: SmscSettings, surroundings: Surroundings, owner: SmscOwner) -> None:
+        self.settings = settings
+        self.rate = Rate(settings.segments_per_second)
+        self.ahead = max(ceil(settings.segments_per_second * _AHEAD_SECONDS), _LEAST_AHEAD)
+        self.reserved = 0
+        self.waiting = 0
+        self._owner = owner
+        self._around = surroundings
+        self._state = "down"
+        self._last_error: tuple[str, Saved] | None = None
+        self._submissions: dict[Outgoing, Submission] = {}
+        self._deliveries = Deliveries(settings, surroundings.clocks, surroundings.reactor, lambda: owner.listener)
+        self._was_full = False
+        endpoint = (
+            surroundings.endpoint(settings) if surroundings.endpoint else endpoint_for(settings, surroundings.reactor)
+        )
+        self.service = BindService(endpoint, self._link, self._failed, surroundings.reactor, surroundings.random)
+
+    def startService(self) -> None:
+        self.service.startService()
+
+    def stopService(self) -> Deferred[None]:
+        return self.service.stopService().addCallback(lambda _: self._deliveries.stop())
+
+    @property
+    def status(self) -> SmscStatus:
+        link = self._up()
+        session = None if link is None else link.session
+        state = self._state
+        if session is None and state == "bound":
+            state = "down"
+        elif session is not None and session.throttle.throttling(self._around.clocks.now()):
+            state = "throttled"
+        trip = None if session is None or session.round_trip_seconds is None else session.round_trip_seconds * 1000
+        error, at = self._last_error or (None, None)
+        return SmscStatus(
+            name=self.settings.name,
+            state=state,
+            window=self.settings.window,
+            in_flight=0 if session is None else session.in_flight,
+            segments_per_second=None
+            if session is None
+            else session.throttle.per_second or self.settings.segments_per_second,
+            last_error=error,
+            last_error_at=at,
+            round_trip_milliseconds=trip,
+        )
+
+    # ---- admission
+
+    @property
+    def bound(self) -> bool:
+        """Whether messages may be given to it."""
+        link = self.service.link
+        return link is not None and link.session.state is BindState.BOUND and self.settings.bind != "receiver"
+
+    @property
+    def free(self) -> int:
+        """Segments that may be reserved now."""
+        if not self.bound:
+            return 0
+        free = max(self.ahead - self.reserved - self.waiting, 0)
+        self._was_full = self._was_full or free == 0
+        return free
+
+    def takes(self, number: PhoneNumber, segments: int) -> bool:
+        """A message of more segments than `ahead` is taken when nothing else waits."""
+        prefixes = self.settings.prefixes
+        if prefixes and not number.e164.startswith(prefixes):
+            return False
+        free = self.free
+        if free >= segments or (self.bound and self.reserved + self.waiting == 0):
+            return True
+        self._was_full = True
+        return False
+
+    def reserve(self, segments: int) -> None:
+        self.reserved += segments
+
+    def release(self, segments: int) -> None:
+        self.reserved -= segments
+        self._tell_room()
+
+    def _tell_room(self) -> None:
+        if self._was_full and 2 * (self.reserved + self.waiting) <= self.ahead:
+            self._was_full = False
+            self._owner.room()
+
+    # ---- sending
+
+    def submission(self, request: TextRequest) -> Submission:
+        return Submission(request, self.settings)
+
+    def begin(self, submission: Submission) -> None:
+        """Save that it leaves, then give its segments to the bind."""
+        request = submission.request
+        self._count(submission, len(request.text.segments))
+        leaving = saving(self._owner.listener.leaving, request.reference, self.settings.name)
+        leaving.addCallbacks(self._saved, self._not_saved, callbackArgs=(submission,), errbackArgs=(submission,))
+        leaving.addErrback(lambda failure: self._log.failure("a message was not begun", failure))
+
+    def cancel(self, submission: Submission) -> None:
+        """What waits does not leave; what left is called back with cancel_sm as its id comes."""
+        submission.cancelled = True
+        link = self._up()
+        if link is None:
+            return
+        for outgoing in submission.segments:
+            link.session.withdraw(outgoing)
+        for message_id in submission.ids.values():
+            self._call_back(submission, message_id)
+        link.touch()
+
+    def _saved(self, _: object, submission: Submission) -> None:
+        request = submission.request
+        link = self._up()
+        if submission.cancelled or link is None or not self.bound:
+            self._end_early(submission, "cancelled" if submission.cancelled else "no bind is up")
+            return
+        clocks = self._around.clocks
+        try:
+            deadline = None if request.deadline is None else clocks.at(request.deadline)
+            submission.segments = outgoings(request, self.settings, deadline)
+        except TooLong as fault:
+            self._end_early(submission, str(fault))
+            return
+        self._count(submission, sum(outgoing.weight for outgoing in submission.segments) - submission.waiting)
+        now = clocks.now()
+        for outgoing in submission.segments:
+            self._submissions[outgoing] = submission
+            link.session.submit(outgoing, now)
+        link.touch()
+
+    def _not_saved(self, failure: Failure, submission: Submission) -> None:
+        self._end_early(submission, failure.getErrorMessage())
+
+    def _end_early(self, submission: Submission, reason: str) -> None:
+        self._count(submission, -submission.waiting)
+        self._owner.ended(submission, NotSubmitted(submission.request.reference, reason))
+
+    def _count(self, submission: Submission, change: int) -> None:
+        submission.waiting += change
+        self.waiting += change
+        if change < 0:
+            self._tell_room()
+
+    def _settled(self, outgoing: Outgoing) -> None:
+        submission = self._submissions.pop(outgoing)
+        if submission.refusal is not None or submission.not_left is not None:
+            self._give_up_rest(submission)
+        if submission.complete:
+            self._owner.ended(submission, submission.outcome())
+
+    def _give_up_rest(self, submission: Submission) -> None:
+        """One segment is lost for good: the others would be half a message."""
+        link = self._up()
+        if link is not None:
+            for outgoing in submission.segments:
+                link.session.withdraw(outgoing)
+
+    def _call_back(self, submission: Submission, message_id: bytes) -> None:
+        link = self._up()
+        if link is not None and message_id:
+            number = phone_address(submission.request.number)
+            order = CancelSm(message_id, source_address(self.settings), number)
+            link.session.ask(Operation(order), self._around.clocks.now())
+            link.touch()
+
+    # ---- the bind's news
+
+    def _link(self) -> Link:
+        self._state = "connecting"
+        session = Session(self.settings, self.rate)
+        return Link(session, self._around.clocks, self._around.reactor, self._hear)
+
+    def _up(self) -> Link | None:
+        link = self.service.link
+        return None if link is None or link.session.over else link
+
+    def _hear(self, link: Link, event: SessionEvent) -> None:
+        match event:
+            case Left(outgoing):
+                self._count(self._submissions[outgoing], -outgoing.weight)
+            case Answered(outgoing, command_status, message_id):
+                self._answered(outgoing, command_status, message_id)
+            case Delivered(sequence, pdu):
+                self._deliveries.take(Ticket(link, sequence), pdu)
+            case Unanswered(outgoing):
+                self._submissions[outgoing].never_answered()
+                self._settled(outgoing)
+            case NotLeft(outgoing, reason):
+                submission = self._submissions[outgoing]
+                submission.never_left(reason)
+                self._count(submission, -outgoing.weight)
+                self._settled(outgoing)
+            case Throttled(_, command_status):
+                self._note(status.words(command_status))
+            case _:
+                self._bind_news(event)
+
+    def _bind_news(self, event: SessionEvent) -> None:
+        name = self.settings.name
+        match event:
+            case Bound(system_id):
+                self._log.info("SMSC bound {smsc}", smsc=name, peer=system_id)
+                self._state = "bound"
+                self._owner.room()
+            case BindRefused(command_status):
+                self._state = "refused"
+                self._note(f"bind refused: {status.words(command_status)}")
+            case Over(reason):
+                self._state = self._state if self._state == "refused" else "down"
+                self._note(reason)
+                self._log.info("SMSC bind over {smsc}", smsc=name, reason=reason)
+                self._owner.room()
+            case PeerMistake(words):
+                self._log.warn("SMSC sent what is no SMPP {smsc}", smsc=name, words=words)
+            case OperationAnswered(_, command_status):
+                self._log.info("cancel_sm answered {smsc}", smsc=name, command_status=command_status)
+
+    def _answered(self, outgoing: Outgoing, command_status: int, message_id: bytes) -> None:
+        submission = self._submissions[outgoing]
+        if command_status == status.OK:
+            submission.accepted(outgoing, message_id)
+            if submission.cancelled:
+                self._call_back(submission, message_id)
+        else:
+            submission.refused(command_status)
+            self._note(status.words(command_status))
+        self._settled(outgoing)
+
+    def _failed(self, reason: str) -> None:
+        self._state = "down"
+        self._note(reason)
+
+    def _note(self, error: str) -> None:
+        self._last_error = (error, self._around.clocks.saved_now())

@@ -1,0 +1,23 @@
+"""Software that nobody here wrote, set up once a run for the tests that meet it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NODE_SMPP = "0.5.1"
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> Path:
+    """A directory whose `node_modules` holds node-smpp; beside the virtual environment, so that it is fetched once."""
+    home = Path(sys.prefix) / "node-peers"
+    if not (home / "node_modules" / "smpp" / "package.json").exists():
+        home.mkdir(exist_ok=True)
+        command = ["npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", str(home), f"smpp@{NODE_SMPP}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return home

@@ -1,0 +1,206 @@
+"""The pool on real sockets, against an SMSC whose PDUs smpplib codes."""
+
+import random
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import pytest_twisted
+from smpplib import consts
+from twisted.internet import reactor
+
+from foundation.clock import Clocks, saved
+from foundation.telephone_numbers import PhoneNumber
+from lab.delays import Delays
+from lab.smsc import Fate, MessageCentre
+from sms.events import Accepted, NotSubmitted, Refused, TextRequest, Uncertain
+from sms.pool import SmscPool
+from sms.settings import SmscSettings
+from tests.loopback.listening_texts import Listening
+
+CLOCKS = Clocks(time.monotonic, lambda: datetime.now(UTC))
+PERSON = PhoneNumber("+31612345678")
+
+
+class Net:
+    """A message centre, a pool bound to it, and what the pool's listener heard."""
+
+    def __init__(self) -> None:
+        self.fate = Fate(receipt_seconds=0.0)
+        self.delays = Delays()
+        self.centre = MessageCentre(lambda number: self.fate, self.delays, system_id="gateway", password="secret")
+        self.pools: list[SmscPool] = []
+
+    def settings(self, **others: object) -> SmscSettings:
+        values: dict[str, object] = {
+            "name": "main",
+            "host": "127.0.0.1",
+            "port": self.centre.port,
+            "system_id": "gateway",
+            "password": "secret",
+            "reply_number": "+31971234567",
+            "response_seconds": 2,
+        }
+        return SmscSettings.model_validate(values | others)
+
+    def pool(self, *settings: SmscSettings) -> tuple[SmscPool, Listening]:
+        pool = SmscPool(settings or (self.settings(),), CLOCKS, reactor, random.Random(1))
+        listening = Listening()
+        pool.listen(listening)
+        pool.startService()
+        self.pools.append(pool)
+        return pool, listening
+
+    def submit(self, pool: SmscPool, reference: int, text: str = "Hallo", **others: object) -> None:
+        segmented = pool.segment(text)
+        assert pool.reserve(PERSON, len(segmented.segments), frozenset(), CLOCKS.now())
+        pool.submit(TextRequest(reference, PERSON, segmented, **others))  # type: ignore[arg-type]  # its own fields
+
+
+@pytest.fixture
+def net() -> Iterator[Net]:
+    made = Net()
+    yield made
+    for pool in made.pools:
+        pytest_twisted.blockon(pool.stopService())
+    made.centre.stop()
+    made.delays.stop()
+
+
+async def _bound(pool: SmscPool, listening: Listening) -> None:
+    await listening.until(lambda: all(smsc.state == "bound" for smsc in pool.smscs()))
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_text_is_accepted_and_its_receipt_names_the_same_message(net: Net) -> None:
+    pool, listening = net.pool()
+    await _bound(pool, listening)
+    net.submit(pool, 70_001)
+    await listening.until(lambda: bool(listening.events and listening.receipts))
+    (event,) = listening.events
+    assert isinstance(event, Accepted)
+    assert listening.left == [(70_001, "main")]
+    (receipt,) = listening.receipts
+    assert (receipt.message_id,) == event.message_ids
+    assert receipt.final
+    assert receipt.delivered
+    assert receipt.number == PERSON
+    assert net.centre.submitted[0].reference == 70_001 & 0xFFFF
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_long_text_goes_in_parts_that_belong_together(net: Net) -> None:
+    pool, listening = net.pool()
+    await _bound(pool, listening)
+    text = "Wilt u uitkijken naar een jongen van acht jaar. " * 8
+    net.submit(pool, 9, text)
+    await listening.until(lambda: bool(listening.events))
+    (event,) = listening.events
+    assert isinstance(event, Accepted)
+    parts = [message.part for message in net.centre.submitted]
+    assert len(parts) == len(event.message_ids) == 3
+    assert "".join(part.text for part in parts) == text
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_refusal_says_whose_fault_it_is_in_words(net: Net) -> None:
+    net.fate = Fate(command_status=consts.SMPP_ESME_RINVDSTADR)
+    pool, listening = net.pool()
+    await _bound(pool, listening)
+    net.submit(pool, 5)
+    await listening.until(lambda: bool(listening.events))
+    (event,) = listening.events
+    assert isinstance(event, Refused)
+    assert (event.failure, event.smsc_fault) == ("permanent", False)
+    assert event.words.startswith("Invalid Destination Address")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_reply_is_answered_when_it_is_saved_and_comes_again_when_it_was_not(net: Net) -> None:
+    pool, listening = net.pool()
+    await _bound(pool, listening)
+    refused: list[object] = []
+
+    def first_fails(what: object) -> bool:
+        refused.append(what)
+        return len(refused) > 1
+
+    listening.saves = first_fails
+    net.centre.send_text("+31612345678", "+31971234567", "Ik zag hem op de brug €")
+    await listening.until(lambda: len(refused) == 1 or bool(listening.replies))
+    net.centre.drop_connections()
+    await listening.until(lambda: bool(listening.replies))
+    assert len(refused) == 2
+    assert listening.replies[0].text == "Ik zag hem op de brug €"
+    assert listening.replies[0].sender == PERSON
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_lost_connection_leaves_what_left_uncertain_and_the_bind_comes_back(net: Net) -> None:
+    pool, listening = net.pool()
+    await _bound(pool, listening)
+    net.centre.faults.silent = True
+    net.submit(pool, 3)
+    await listening.until(lambda: bool(listening.left))
+    reactor.callLater(0.2, net.centre.drop_connections)
+    await listening.until(lambda: bool(listening.events))
+    assert listening.events == [Uncertain(3, "main", ())]
+    net.centre.faults.silent = False
+    await _bound(pool, listening)
+    net.submit(pool, 4)
+    await listening.until(lambda: len(listening.events) == 2)
+    assert isinstance(listening.events[1], Accepted)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_refused_bind_is_seen_in_words_and_tried_again(net: Net) -> None:
+    net.centre.faults.bind_status = consts.SMPP_ESME_RINVPASWD
+    pool, listening = net.pool()
+    await listening.until(lambda: pool.smscs()[0].state == "refused")
+    assert "Invalid Password" in (pool.smscs()[0].last_error or "")
+    assert not pool.reserve(PERSON, 1, frozenset(), CLOCKS.now())
+    net.centre.faults.bind_status = consts.SMPP_ESME_ROK
+    await _bound(pool, listening)
+
+
+@pytest_twisted.ensureDeferred
+async def test_nothing_leaves_that_may_not_leave_or_is_past_its_deadline(net: Net) -> None:
+    pool, listening = net.pool()
+    await _bound(pool, listening)
+    listening.may_leave = lambda reference: reference != 1
+    net.submit(pool, 1)
+    net.submit(pool, 2, deadline=saved(datetime.now(UTC) - timedelta(seconds=1)))
+    await listening.until(lambda: len(listening.events) == 2)
+    assert all(isinstance(event, NotSubmitted) for event in listening.events)
+    assert net.centre.submitted == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_another_smsc_takes_over_where_the_first_is_down(net: Net) -> None:
+    down = net.settings(name="down", port=17_999)
+    pool, listening = net.pool(down, net.settings(name="other", priority=2))
+    await listening.until(lambda: pool.smscs()[1].state == "bound")
+    net.submit(pool, 8)
+    await listening.until(lambda: bool(listening.events))
+    assert listening.left == [(8, "other")]
+    assert pool.smscs()[0].state == "down"
+
+
+@pytest_twisted.ensureDeferred
+async def test_no_second_holds_more_segments_than_configured_and_nearly_all_are_used(net: Net) -> None:
+    net.fate = Fate(state=None)
+    pool, listening = net.pool(net.settings(segments_per_second=100))
+    await _bound(pool, listening)
+    wanted = iter(range(1, 181))
+
+    def fill() -> None:
+        while pool.capacity(CLOCKS.now())[0] and (reference := next(wanted, None)) is not None:
+            net.submit(pool, reference)
+
+    listening.capacity_changed = fill  # type: ignore[method-assign]  # the engine's part, played here
+    fill()
+    await listening.until(lambda: len(listening.events) == 180)
+    moments = [message.moment for message in net.centre.submitted]
+    assert max(sum(1 for other in moments if at <= other < at + 1) for at in moments) <= 100
+    assert 179 / (moments[-1] - moments[0]) >= 95

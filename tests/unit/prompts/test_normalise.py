@@ -1,0 +1,75 @@
+"""Whole texts: rules together, in other languages, on bad input, and how clear the messages of the benchmark are."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.prompts.clarity import HERE, cases, score
+from prompts.lexicon import Entry, shipped
+from prompts.normalise import normalise
+
+
+@pytest.mark.parametrize(
+    ("written", "spoken"),
+    [
+        ("Bel 0800-0011 of bij gevaar 112.", "Bel nul achthonderd, nul nul elf of bij gevaar een een twee."),
+        ("Bus 112 rijdt niet.", "Bus honderdtwaalf rijdt niet."),
+        ("Kamer 112, 1e etage", "Kamer honderdtwaalf, eerste etage"),
+        ("Jansen B.V. zoekt, b.v., een man", "Jansen B V zoekt, bijvoorbeeld, een man"),
+        ("Ik zie u. Dan bel ik.", "Ik zie u. Dan bel ik."),
+        ("VERMIST: MAN MET BMW IN EDE", "Vermist: man met B M W in Ede"),
+        ("Man 🚨 gezocht!!! (gevaarlijk)", "Man gezocht! gevaarlijk"),
+        ("Tussen 20:00u-21:00u", "Tussen twintig uur tot eenentwintig uur"),
+        ("1.250 deelnemers, 3,5 km", "duizend tweehonderdvijftig deelnemers, drie komma vijf kilometer"),
+    ],
+)
+def test_rules_together(written: str, spoken: str) -> None:
+    assert normalise(written).words.lower() == spoken.lower()
+
+
+def test_the_notes_say_which_rule_did_what() -> None:
+    notes = normalise("Bel om 14:30 naar 0800-0011.").notes
+    assert [(note.rule, note.written, note.spoken) for note in notes] == [
+        ("telephone number", "0800-0011", "nul achthonderd, nul nul elf"),
+        ("time", "14:30", "veertien uur dertig"),
+    ]
+
+
+def test_the_voice_is_given_sounds_and_people_are_shown_words() -> None:
+    normalised = normalise("1 Peugeot, kenteken S-123-BB")
+    assert normalised.words == "een Peugeot, kenteken S, een twee drie, B B"
+    assert normalised.said == "één peuzjoo, kenteken es, één twee drie, B B"
+
+
+def test_an_operators_word_comes_before_the_rules() -> None:
+    lexicon = shipped().with_entries([Entry("RTGM", "regionale meldkamer", "word")])
+    assert normalise("Bel RTGM.", lexicon=lexicon).words == "Bel regionale meldkamer."
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr", "pl", "tr"])
+def test_other_languages_read_numbers_figure_by_figure_and_no_dutch(language: str) -> None:
+    words = normalise("Call 0800-0011, plate 12-ABC-3, 14:30.", language).words
+    assert words == "Call 0 8 0 0, 0 0 1 1, plate 1 2, A B C, 3, 14:30."
+
+
+@given(st.text(max_size=300))
+def test_no_text_makes_it_fail(text: str) -> None:
+    normalised = normalise(text)
+    assert not any("\ue000" <= letter <= "\uf8ff" for letter in normalised.words + normalised.said)
+
+
+@given(st.text(alphabet="0123456789 -./,:+()abcAB€", max_size=60))
+def test_no_figure_is_left_for_the_voice(text: str) -> None:
+    assert not any(letter in "0123456789" for letter in normalise(text).said)
+
+
+def test_the_120_messages_are_clear() -> None:
+    assert len(cases(HERE / "messages.txt")) == 120
+    assert score(HERE / "messages.txt").share >= 0.99
+
+
+def test_the_40_that_were_held_out_are_clear() -> None:
+    assert len(cases(HERE / "held_out.txt")) == 40
+    assert score(HERE / "held_out.txt").share >= 0.97
