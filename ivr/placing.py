@@ -145,18 +145,30 @@ class Placing:
         leg = Leg(record, media, exchange.board, exchange.clocks, exchange.timer)
         line = Line(leg, local, plan.codecs, plan.release)
         if plan.trunk is not None:
+            line.alive = partial(self._alive, plan.trunk)
             line.failed = partial(self._failed, plan.trunk)
         exchange.board.add(line)
         exchange.agent.invite(leg_id, request, exchange.clocks.now())
         exchange.board.flush()
         return leg
 
+    def _alive(self, trunk: Trunk) -> None:
+        """A trunk that answers INVITEs is up, whatever it makes of OPTIONS."""
+        before = trunk.health.usable(self._exchange.clocks.now())
+        trunk.health.call_answered()
+        if not before:
+            self._exchange.room()
+
     def _failed(self, trunk: Trunk, failed: Failed, ending: Ending) -> None:
         """What a call that came to nothing says of its trunk."""
         if ending.cause is not EndCause.TRUNK_FAULT:
+            self._alive(trunk)
             return
-        words = "no answer to INVITE" if failed.status is None else f"{failed.status} {failed.phrase}"
-        trunk.health.fault(words, self._exchange.clocks.saved_now())
+        at = self._exchange.clocks.saved_now()
+        if failed.status is None:
+            trunk.health.call_unanswered(at)
+        else:
+            trunk.health.fault(f"{failed.status} {failed.phrase}", at)
         if failed.status == 503 and failed.retry_after is not None:
             trunk.health.refuse(failed.retry_after, self._exchange.clocks.now())
 

@@ -28,6 +28,7 @@ from ivr.sip.events import (
     InviteReceived,
     OrphanEnded,
     Pinged,
+    Progressed,
     Reason,
     RegistrationChanged,
     Reoffered,
@@ -43,13 +44,14 @@ NORMAL_CLEARING = Reason("Q.850", 16)
 @dataclass(slots=True, eq=False)
 class Line:
     """A leg with its signalling. `release` gives back what it occupies; `offer` is theirs, of an incoming call; `failed`
-    hears why a call that we placed came to nothing."""
+    hears why a call that we placed came to nothing, `alive` each response to it before that."""
 
     leg: Leg
     local: sdp.Local
     codecs: Sequence[Codec]
     release: Callable[[], None]
     offer: bytes | None = None
+    alive: Callable[[], None] = lambda: None
     failed: Callable[[Failed, Ending], None] = field(default=lambda failed, ending: None)
 
 
@@ -131,7 +133,10 @@ class Switchboard:
                 self.remove(event.leg)
             return True
         match event:
+            case Progressed():
+                line.alive()
             case Answered():
+                line.alive()
                 self._answered(line, event)
             case Confirmed():
                 self._confirmed(line, event)

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from lab.events import Event
 from lab.gateway import Gateway, GatewayFailed
-from lab.listening import read_wav, sound_ms
+from lab.listening import RATE, Samples, read_wav
 from lab.network import ADDRESS, Network, Ports
 from lab.story import Teller
 from lab.town import USUAL_TOWN, Town, read_town
@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--once", action="store_true", help="end after the action; else the console stays open")
     parser.add_argument("--town", type=Path, default=USUAL_TOWN, help="another town (TOML)")
     options = parser.parse_args(arguments)
-    console = Console(width=None if sys.stdout.isatty() else 110)
+    console = Console(width=None if sys.stdout.isatty() else 120)
     try:
         town = read_town(options.town)
     except (OSError, ValueError) as error:
@@ -59,10 +59,10 @@ def main(arguments: list[str]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Action:
-    """One action under way. `alert_ms` of sound are in its message."""
+    """One action under way. `alert` is its message as a phone hears it."""
 
     id: str
-    alert_ms: int
+    alert: Samples
 
 
 class Demo:
@@ -86,7 +86,7 @@ class Demo:
             self._start_gateway(headless=headless)
             action = self._alert()
             closed_at = self._close(action)
-            code = self._judge(self._evidence(action, closed_at))
+            code = self._judge(self._evidence(action, closed_at), self._action(action))
             if not once:
                 self._stay()
             return code
@@ -126,12 +126,12 @@ class Demo:
         town = self._town
         circle = {"lat": town.lat, "lon": town.lon, "radius_m": town.radius_m}
         made = self._gateway.ask("POST", "/actions", json={**ACTION, "area": {"circle": circle}})
-        action = _Action(made["id"], sound_ms(read_wav(self._gateway.sound(f"/actions/{made['id']}/audio.wav"))))
+        action = _Action(made["id"], read_wav(self._gateway.sound(f"/actions/{made['id']}/audio.wav")))
         reaches = made["recipients"]
         self._tell.say(f"[italic]{ACTION['message']}[/italic]")
         self._tell.say(
-            f"for {reaches.get('voice', 0)} telephones ({action.alert_ms / 1000:.1f} s of speech) and "
-            f"{reaches.get('sms', 0)} texts ({made['sms_segments']} segments each)"
+            f"for {reaches.get('voice', 0)} telephones ({len(action.alert) / RATE:.1f} s of speech) and "
+            f"{reaches.get('sms', 0)} by text ({made['sms_segments']} segment{'s' * (made['sms_segments'] != 1)} each)"
         )
         self._gateway.ask("POST", f"/actions/{action.id}/start")
         callers = sum(person.calls_back is not None for person in town.people)
@@ -197,13 +197,14 @@ class Demo:
             desks={name: list(desk.reports) for name, desk in self._network.desks.items()},
             texts=list(smsc.submitted),
             closed_at=closed_at,
-            alert_ms=action.alert_ms,
+            alert=action.alert,
             closing_words=ACTION["closing"],
         )
 
-    def _judge(self, evidence: Evidence) -> int:
+    def _judge(self, evidence: Evidence, action: dict[str, Any]) -> int:
         self._tell.chapter("Who was reached")
         self._console.print(_table(evidence))
+        self._console.print(_figures(action), highlight=False)
         found = differences(evidence)
         for words in found:
             self._console.print(f"[red]✗[/red] {words}", highlight=False)
@@ -222,7 +223,7 @@ class Demo:
 
 
 def _table(evidence: Evidence) -> Table:
-    table = Table("who", "what they do", "voice", "heard", "SMS", "closing")
+    table = Table("who", "does", "voice", "heard (share)", "SMS", "closing")
     for person in evidence.town.people:
         voice, sms = evidence.outcome(person, "voice"), evidence.outcome(person, "sms")
         heard = evidence.heard_ms(person)
@@ -233,11 +234,27 @@ def _table(evidence: Evidence) -> Table:
             person.name,
             (person.does or person.text or "").replace("_", " "),
             _painted(voice, person.voice),
-            f"{heard / 1000:.1f} s" if heard else "",
+            f"{heard / 1000:4.1f} s ({evidence.share(person):.0%})" if heard else "",
             _painted(sms, person.sms),
             ", ".join(closings),
         )
     return table
+
+
+def _figures(action: dict[str, Any]) -> str:
+    """The action in figures, as the gateway counts it."""
+    counts = [
+        f"{channel}: " + ", ".join(f"{count} {word}" for word, count in sorted(words.items()))
+        for channel, words in action["counts"].items()
+    ]
+    reached = ", ".join(f"{share} % after {seconds:.1f} s" for share, seconds in action["reached_seconds"].items())
+    return "\n".join(
+        [
+            *counts,
+            f"reached: {reached or 'too few'}; callbacks: {action['callbacks']}; "
+            f"possible duplicates: {action['possible_duplicates']}",
+        ]
+    )
 
 
 def _painted(outcome: str | None, expected: str | None) -> str:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+import numpy as np
+
+from lab.listening import Samples
 
 
 class Did(StrEnum):
@@ -46,8 +50,8 @@ Told = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
-    """A call that is over. `moment` of its begin in monotonic seconds; `sound_ms` of speech or tone that was heard;
-    `tone_ms` of the tone that the other end is known by."""
+    """A call that is over. `moment` of its begin in monotonic seconds; `sound_ms` of speech or tone in what was
+    `heard`; `tone_ms` of the tone that the other end is known by."""
 
     moment: float
     number: str
@@ -59,6 +63,7 @@ class CallReport:
     sound_ms: int
     tone_ms: int
     level: float
+    heard: Samples = field(default_factory=lambda: np.zeros(0, np.int16), repr=False, compare=False)
 
 
 def plain(number: str) -> str:

@@ -17,7 +17,7 @@ from pyVoIP import RTP
 from pyVoIP.VoIP import CallState, VoIPCall, VoIPPhone
 from twisted.logger import Logger
 
-from lab.delays import Delay, Delays
+from lab.delays import Delays
 from lab.listening import Ear, tone
 from lab.pyvoip_signalling import Signalling
 from lab.pyvoip_sound import Sound
@@ -46,7 +46,7 @@ class HandsetCall(VoIPCall):
         self.ringing = False
         self.was_up = False
         self._change = threading.Condition(threading.RLock())
-        self._answer_repeat: Delay | None = None
+        self._acknowledged = False
         self._sounds: list[Sound] = []
         super().__init__(phone, state, request, session, phone.myIP, media, sendmode=phone.sendmode)
 
@@ -148,8 +148,7 @@ class HandsetCall(VoIPCall):
     # what the wire does (the SIP thread)
 
     def acknowledged(self) -> None:
-        if self._answer_repeat is not None:
-            self._answer_repeat.cancel()
+        self._acknowledged = True
 
     def cancelled(self) -> None:
         with self._change:
@@ -201,17 +200,16 @@ class HandsetCall(VoIPCall):
 
     def _repeat_answer(self, interval: float, until: float) -> None:
         def again() -> None:
-            if self.up and time.monotonic() < until:
+            if self.up and not self._acknowledged and time.monotonic() < until:
                 self.renegotiate(self.request)
                 self._repeat_answer(min(2 * interval, _T2), until)
 
-        self._answer_repeat = self.phone.delays.after(interval, again)
+        self.phone.delays.after(interval, again)
 
     def _over(self, by: str) -> None:
         if self.over:
             return
         self.state, self.ended_by = CallState.ENDED, by
-        self.acknowledged()
         for client in self.RTPClients:
             client.stop()
         self.phone.forget(self)
@@ -241,6 +239,13 @@ class Handset(VoIPPhone):
     @property
     def calls_up(self) -> int:
         return len(self.calls)
+
+    def start(self) -> None:
+        """Raises OSError, with the port, where it is in use."""
+        try:
+            super().start()
+        except OSError as error:
+            raise OSError(f"SIP port {self.sip_port} cannot be had: {error.strerror}") from error
 
     def stop(self, failed: bool = False) -> None:
         """Hang up what is up and give back the port."""

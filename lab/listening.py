@@ -25,6 +25,11 @@ _SOUND_RMS = 260.0
 _TONE_SHARE = 0.6
 """So much of a frame's energy at one frequency makes it a tone; of speech no frame of 20 ms reaches it for long."""
 
+_PIECE_MS = 400
+_PIECE = RATE * _PIECE_MS // 1000
+_ANCHORS = 4
+_ALIKE = 0.9
+
 
 class Ear:
     """All that one leg of a call heard, in the order of arrival. Written by the receiving thread, read by any."""
@@ -83,6 +88,40 @@ def tone_ms(samples: Samples, hertz: float) -> int:
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(energy > 0, at_tone / energy, 0.0)
     return int(np.count_nonzero((share > _TONE_SHARE) & (_levels(frames) > _SOUND_RMS))) * FRAME_MS
+
+
+def share_heard(reference: Samples, heard: Samples) -> float:
+    """How much of a reference was really in what was heard (0 to 1): of its pieces of 400 ms that hold sound, the share
+    that is found, in the same wave form, where it belongs. The beginning of the reference is looked for everywhere."""
+    pieces = [
+        begin
+        for begin in range(0, len(reference) - _PIECE + 1, _PIECE)
+        if sound_ms(reference[begin : begin + _PIECE]) >= _PIECE_MS // 2
+    ]
+    if not pieces or len(heard) < _PIECE:
+        return 0.0
+    places = [_place(reference[begin : begin + _PIECE], heard) - begin for begin in pieces[:_ANCHORS]]
+    found = [
+        max(_likeness(reference[begin : begin + _PIECE], heard, begin + place) for place in set(places))
+        for begin in pieces
+    ]
+    return sum(likeness > _ALIKE for likeness in found) / len(pieces)
+
+
+def _place(piece: Samples, heard: Samples) -> int:
+    """Where a piece fits best (cross-correlation over the Fourier transform)."""
+    size = 1 << (len(piece) + len(heard) - 1).bit_length()
+    spectrum = np.fft.rfft(heard.astype(np.float64), size) * np.conj(np.fft.rfft(piece.astype(np.float64), size))
+    return int(np.argmax(np.fft.irfft(spectrum, size)[: len(heard)]))
+
+
+def _likeness(piece: Samples, heard: Samples, at: int) -> float:
+    """The cosine between a piece and what was heard at a place; 0 where that lies outside."""
+    if not 0 <= at <= len(heard) - len(piece):
+        return 0.0
+    one, other = piece.astype(np.float64), heard[at : at + len(piece)].astype(np.float64)
+    length = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(one @ other) / length if length else 0.0
 
 
 def tone(hertz: float, seconds: float, amplitude: float = 0.4) -> bytes:

@@ -84,7 +84,14 @@ class Network:
         self.smsc: MessageCentre | None = None
 
     def start(self) -> None:
-        """Raises OSError, with the port, where one is in use."""
+        """Raises OSError, with the port, where one is in use; then nothing is left running."""
+        try:
+            self._start()
+        except OSError:
+            self.stop()
+            raise
+
+    def _start(self) -> None:
         for phone in self._phones:
             phone.start()
         self.smsc = MessageCentre(
@@ -142,7 +149,7 @@ proxy = "sip:{ADDRESS}:{ports.trunk};transport=udp"
 caller_id = "{CALLER_ID}"
 channels = 20
 reserved_for_callbacks = 2
-calls_per_second = 5
+calls_per_second = 10
 allow_from = ["{ADDRESS}/32"]
 {desks}
 [callback]
@@ -163,6 +170,7 @@ system_id = "{SYSTEM_ID}"
 password = "{PASSWORD}"
 reply_number = "+3197012345678"
 [speech]
+words_per_minute = 175
 cache = "{directory / "prompts"}"
 [retention]
 """

@@ -20,7 +20,7 @@ CALLER_TONE = 550.0
 
 _LONGEST_CALL_SECONDS = 180.0
 _HALF_WAY_MS = 3000
-_BEFORE_A_KEY_MS = 3000
+_BEFORE_A_KEY_MS = 2000
 _BEFORE_NEXT_KEY_SECONDS = 1.5
 _CONNECT_SECONDS = 45.0
 _SURE_MS = 800
@@ -137,6 +137,7 @@ class People:
                 sound_ms=call.ear.sound_ms,
                 tone_ms=tone_ms,
                 level=level(call.ear.samples()),
+                heard=call.ear.samples(),
             )
         )
 

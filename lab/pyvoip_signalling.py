@@ -65,6 +65,7 @@ class Signalling(SIP.SIPClient):
     phone: Any
     out: Any
     callCallback: Any
+    _listener: threading.Thread | None = None
 
     def register(self) -> bool:
         """Nobody to register with; pyVoIP's `start` would wait for an answer for ever."""
@@ -87,7 +88,8 @@ class Signalling(SIP.SIPClient):
     def stop(self) -> None:
         if self.NSD:
             self.NSD = False
-            self._listener.join()
+            if self._listener is not None:
+                self._listener.join()
             self._close_sockets()
 
     def recv_loop(self) -> None:

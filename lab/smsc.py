@@ -113,7 +113,10 @@ class MessageCentre:
         self._lock = threading.RLock()
         self._sessions: list[_Session] = []
         self._waiting: deque[_Delivery] = deque()
-        self._listener = socket.create_server((address, port), backlog=64)
+        try:
+            self._listener = socket.create_server((address, port), backlog=64)
+        except OSError as error:
+            raise OSError(f"SMSC port {port} cannot be had: {error.strerror}") from error
         self.port = int(self._listener.getsockname()[1])
         threading.Thread(target=self._accept, name="SMSC accept", daemon=True).start()
 

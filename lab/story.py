@@ -36,7 +36,8 @@ class Teller:
 
     def _line(self, sign: str, text: str) -> None:
         seconds = time.monotonic() - self._began
-        self._console.print(f"[dim]{seconds:6.1f} s[/dim]  {sign or ' '} {text}", highlight=False)
+        line = f"[dim]{seconds:6.1f} s[/dim]  {sign or ' '} {text}"
+        self._console.print(line, highlight=False, no_wrap=True, overflow="ellipsis")
 
 
 def _line_of(event: Event) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.events import CallReport
+from lab.listening import Samples, share_heard
 from lab.smsc import Submitted
 from lab.town import Person, Town
 
@@ -22,8 +23,8 @@ _LEVELS = (1000.0, 6000.0)
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """All that is known at the end. `deliveries` as the API lists them; `closed_at` (monotonic seconds) parts the alert
-    from the closing; `alert_ms` is the sound in the message as the gateway says a phone will hear it; `replies` the
-    texts that the gateway keeps as answers."""
+    from the closing; `alert` is the message as the gateway says that a phone will hear it; `replies` the texts that the
+    gateway keeps as answers."""
 
     town: Town
     owner: str
@@ -33,7 +34,7 @@ class Evidence:
     desks: dict[str, Sequence[CallReport]]
     texts: Sequence[Submitted]
     closed_at: float
-    alert_ms: int
+    alert: Samples
     closing_words: str
 
     def outcome(self, person: Person, channel: str, message: str = "alert") -> str | None:
@@ -60,6 +61,11 @@ class Evidence:
 
     def heard_ms(self, person: Person) -> int:
         return max((call.sound_ms for call in self.calls_of(person, closing=False)), default=0)
+
+    def share(self, person: Person) -> float:
+        """How much of the alert was really in what the handset heard, by its wave form."""
+        calls = [call for call in self.calls_of(person, closing=False) if call.answered]
+        return max((share_heard(self.alert, call.heard) for call in calls), default=0.0)
 
 
 def differences(evidence: Evidence) -> list[str]:
@@ -91,9 +97,13 @@ def _alert(evidence: Evidence, person: Person) -> Iterable[str]:
         if len(answered) != 1:
             yield f"{person.name}: picked up {len(answered)} alert calls, not one"
             return
-        least = int(evidence.alert_ms * _HEARD_SHARE) if person.voice == "heard" else _SURE_MS
-        if answered[0].sound_ms < least:
-            yield f"{person.name}: the handset heard {answered[0].sound_ms} ms of the alert, not {least} ms"
+        share = evidence.share(person)
+        if person.voice == "heard" and share < _HEARD_SHARE:
+            yield f"{person.name}: {share:.0%} of the message was in what the handset heard, not {_HEARD_SHARE:.0%}"
+        if person.voice == "heard_part" and share >= _HEARD_SHARE:
+            yield f"{person.name}: the handset heard {share:.0%} of the message, which is more than a part"
+        if answered[0].sound_ms < _SURE_MS:
+            yield f"{person.name}: the handset heard {answered[0].sound_ms} ms of sound"
         if not _LEVELS[0] <= answered[0].level <= _LEVELS[1]:
             yield f"{person.name}: the speech had a level of {answered[0].level:.0f}, outside of {_LEVELS}"
     if person.sms is None and evidence.texts_of(person, closing=False):

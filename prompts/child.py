@@ -116,7 +116,10 @@ class _Running(ProcessProtocol):
         self._waiting = waiting
         self._request = request
         self._timer = self._reactor.callLater(seconds, self._give_up, f"no answer within {seconds:g} s")
-        self._process.writeToChild(0, bytes(frame))
+        try:
+            self._process.writeToChild(0, bytes(frame))
+        except KeyError:  # Twisted forgets a pipe that broke, before it tells that the process ended
+            self._give_up("its input is closed")
         return waiting
 
     def end(self) -> Deferred[None]:
@@ -153,8 +156,8 @@ class _Running(ProcessProtocol):
 
     def _give_up(self, reason: str) -> None:
         self.ended = True
-        self._kill()
         self._settle(reason)
+        self._kill()
 
     def _kill(self) -> None:
         try:

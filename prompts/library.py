@@ -39,7 +39,10 @@ _ROUNDS = 3  # a sound worker that was restarted has lost its pieces: they are s
 
 
 class RunningEngine(Engine, Protocol):
-    """An engine with something to start and stop."""
+    """An engine with a child process to start and stop."""
+
+    @property
+    def pid(self) -> int | None: ...
 
     def start(self) -> None: ...
 
@@ -87,6 +90,11 @@ class Library(Service):
         super().stopService()
         children = [self._sounds.child, *self._engines]
         return gatherResults([Deferred.fromCoroutine(child.stop()) for child in children]).addCallback(lambda _: None)
+
+    def processes(self) -> dict[str, int | None]:
+        """The children that run now, by what they do: for operators and measurements."""
+        voices = {engine.name: engine.pid for engine in self._engines}
+        return {"sound": self._sounds.child.pid, **voices}
 
     async def speech(self, text: str, language: str = "nl", *, repeat_pause: bool = False) -> Sound:
         """The message as sound. Raises SpeechFailed."""

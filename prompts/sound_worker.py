@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy
 
+from prompts.engines.worker import NICENESS
 from prompts.files import SoundFiles
 from prompts.frames import Frame, FrameReader
 from prompts.pieces import BEFORE_MILLISECONDS, LEAD_MILLISECONDS, TAIL_MILLISECONDS, Piece, joined, piece
@@ -92,6 +93,7 @@ def _digest(data: bytes) -> str:
 
 def main() -> None:
     """Arguments: the directory and how many bytes it may hold."""
+    os.nice(NICENESS)
     answers = os.dup(1)
     os.dup2(2, 1)
     workshop = Workshop(SoundFiles(Path(sys.argv[1]), int(sys.argv[2])))

@@ -208,7 +208,7 @@ class BindService(Service):
         """Unbinds after the responses to what left; leaves no connection and no timer."""
         super().stopService()
         link = self.link
-        if link is None or not link.connected:
+        if link is None or link.gone.called:
             return self._client.stopService()
         stopped: Deferred[None] = Deferred()
         link.gone.addCallback(lambda _: self._client.stopService()).chainDeferred(stopped)

@@ -151,7 +151,7 @@ class Reassembly(Generic[Ticket]):
 
     def handle_deadline(self, now: Monotonic) -> list[Whole[Ticket]]:
         """The messages that waited long enough, as one text with each part marked."""
-        ready = []
+        ready: list[Whole[Ticket]] = []
         for message in self._deadlines.due(now):
             waiting = self._waiting.pop(message)
             self._apart[message] = None
@@ -159,7 +159,7 @@ class Reassembly(Generic[Ticket]):
                 self._apart.popitem(last=False)
             assert isinstance(message, tuple)
             parts = (_marked(waiting.texts[each], each, waiting.total) for each in sorted(waiting.texts))
-            ready.append(Whole[Ticket](message[0], "\n".join(parts), tuple(waiting.tickets)))
+            ready.append(Whole(message[0], "\n".join(parts), tuple(waiting.tickets)))
         return ready
 
 

@@ -6,7 +6,7 @@ SMSC says so: then the whole bind waits, and what was refused goes first. What l
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -14,41 +14,23 @@ from foundation.clock import Monotonic
 from foundation.deadlines import Deadlines
 from foundation.rate import Rate
 from sms import commands, status
+from sms import session_events as tell
 from sms.bind_state import CAN_RECEIVE, TABLE, BindEvent, BindState
-from sms.pdu import Bind, BindResponse, MessageResponse, Plain
+from sms.binding import bind_request
+from sms.enquiry import Enquiry
+from sms.in_flight import InFlight
+from sms.pdu import BindResponse, MessageResponse, Plain
 from sms.pdu_operations import QueryResponse
 from sms.protocol import Pdu, decode, encode
 from sms.send_queue import SendQueue
-from sms.session_events import (
-    Answered,
-    BindRefused,
-    Bound,
-    Delivered,
-    Left,
-    NotLeft,
-    Operation,
-    OperationAnswered,
-    Outgoing,
-    Over,
-    PeerMistake,
-    SessionEvent,
-    Throttled,
-    Unanswered,
-)
+from sms.session_events import Operation, Outgoing, SessionEvent
 from sms.settings import SmscSettings
 from sms.throttle import Throttle
 from sms.times import relative_time
 from sms.wire import RESPONSE, Frame, Framer, Malformed, Unencodable, integer
 
-_BINDS = {
-    "transceiver": commands.BIND_TRANSCEIVER,
-    "transmitter": commands.BIND_TRANSMITTER,
-    "receiver": commands.BIND_RECEIVER,
-}
 _LAST_SEQUENCE = 0x7FFF_FFFF
 _MOST_UNANSWERED = 5_000
-_MOST_TRIES = 20
-_THROTTLED_FOR_GOOD_SECONDS = 60.0
 _CONGESTED = 90
 
 _BIND, _SEND, _ENQUIRE, _ENQUIRE_ANSWER, _STOP = "bind", "send", "enquire", "enquire_answer", "stop"
@@ -61,20 +43,18 @@ class Session:
         self.paused = False
         self.state = BindState.UNOPENED
         self.throttle = Throttle(settings.segments_per_second)
-        self.round_trip_seconds: float | None = None
         self.strays = 0
         self._settings = settings
+        self._request = bind_request(settings)
         self._rate = rate
         self._framer = Framer()
         self._sequence = 0
         self._waiting = SendQueue()
         self._asking: deque[Operation] = deque()
-        # In the order of leaving, and all wait equally long: the first one's time is the next deadline, no heap needed.
-        self._in_flight: OrderedDict[int, Outgoing | Operation] = OrderedDict()
+        self._in_flight = InFlight(settings.response_seconds)
         self._deadlines: Deadlines[str] = Deadlines()
-        self._enquiry: int | None = None
+        self._enquiry = Enquiry(settings.enquire_seconds)
         self._unbind: int | None = None
-        self._heard_at = Monotonic(0.0)
         self._unanswered: dict[int, int] = {}
         self._out: list[bytes] = []
         self._events: list[SessionEvent] = []
@@ -91,7 +71,7 @@ class Session:
             commands.CANCEL_SM | RESPONSE: self._operation_response,
             commands.ALERT_NOTIFICATION: self._passed_over,
             commands.OUTBIND: self._passed_over,
-            _BINDS[settings.bind] | RESPONSE: self._bind_response,
+            self._request.command_id | RESPONSE: self._bind_response,
         }
 
     # ---- the endpoint
@@ -100,21 +80,14 @@ class Session:
         """The connection is up: the bind request leaves."""
         if not self._move(BindEvent.OPENED):
             return
-        settings = self._settings
-        self._deadlines.set(_BIND, Monotonic(now + settings.response_seconds))
-        request = Bind(
-            _BINDS[settings.bind],
-            settings.system_id.encode("latin-1", "replace"),
-            settings.password.get_secret_value().encode("latin-1", "replace"),
-            settings.system_type.encode("latin-1", "replace"),
-        )
+        self._deadlines.set(_BIND, Monotonic(now + self._settings.response_seconds))
         try:
-            self._write(request)
+            self._write(self._request)
         except Unencodable as fault:
             self._end(BindEvent.STOPPED, str(fault))
 
     def received(self, data: bytes, now: Monotonic) -> None:
-        self._heard_at = now
+        self._enquiry.heard_at = now
         try:
             for frame in self._framer.feed(data):
                 if self.over:
@@ -130,12 +103,8 @@ class Session:
         self._end(BindEvent.LOST, reason)
 
     def next_deadline(self) -> Monotonic | None:
-        deadline = self._deadlines.next()
-        if self._in_flight:
-            first = next(iter(self._in_flight.values())).left_at + self._settings.response_seconds
-            if deadline is None or first < deadline:
-                return Monotonic(first)
-        return deadline
+        first, other = self._in_flight.next_deadline(), self._deadlines.next()
+        return other if first is None or (other is not None and other < first) else first
 
     def handle_deadline(self, now: Monotonic) -> None:
         self._time_out_responses(now)
@@ -166,6 +135,10 @@ class Session:
     # ---- orders
 
     @property
+    def round_trip_seconds(self) -> float | None:
+        return self._in_flight.round_trip_seconds
+
+    @property
     def in_flight(self) -> int:
         """Requests on the wire without a response; never above the window."""
         return len(self._in_flight)
@@ -173,7 +146,7 @@ class Session:
     def submit(self, outgoing: Outgoing, now: Monotonic) -> None:
         """Send it as soon as window, rate and SMSC allow. `Answered`, `Unanswered` or `NotLeft` follows."""
         if self.state is not BindState.BOUND:
-            self._events.append(NotLeft(outgoing, "no bind is up"))
+            self._events.append(tell.NotLeft(outgoing, "no bind is up"))
             return
         self._waiting.add(outgoing)
         self._pump(now)
@@ -182,12 +155,12 @@ class Session:
         """Not to leave any more: told at once where it waits. What is on the wire gets its answer as it would."""
         if outgoing.waiting:
             self._waiting.withdraw(outgoing)
-            self._events.append(_never_left(outgoing, "cancelled"))
+            self._events.append(tell.never_left(outgoing, "cancelled"))
 
     def ask(self, operation: Operation, now: Monotonic) -> None:
         """query_sm or cancel_sm, before any submit_sm that waits. `OperationAnswered` follows."""
         if self.state is not BindState.BOUND:
-            self._events.append(OperationAnswered(operation, None))
+            self._events.append(tell.OperationAnswered(operation, None))
             return
         self._asking.append(operation)
         self._pump(now)
@@ -229,15 +202,14 @@ class Session:
         while not self.paused and len(self._in_flight) < self._settings.window:
             if self._asking:
                 operation = self._asking.popleft()
-                operation.left_at = now
-                self._in_flight[self._write(operation.pdu)] = operation
+                self._in_flight.add(self._write(operation.pdu), operation, now)
                 continue
             item = self._waiting.first()
             if item is None:
                 break
             if item.deadline is not None and now >= item.deadline:
                 self._waiting.take()
-                self._events.append(_never_left(item, "its deadline is over"))
+                self._events.append(tell.never_left(item, "its deadline is over"))
                 continue
             wait = max(self._rate.wait(now, item.weight), self.throttle.wait(now, item.weight))
             if wait > 0:
@@ -253,16 +225,15 @@ class Session:
         try:
             sequence = self._write(pdu)
         except Unencodable as fault:
-            self._events.append(NotLeft(item, str(fault)))
+            self._events.append(tell.NotLeft(item, str(fault)))
             return
         self._rate.take(now, item.weight)
         self.throttle.take(now, item.weight)
-        item.left_at = now
         item.tries += 1
-        self._in_flight[sequence] = item
+        self._in_flight.add(sequence, item, now)
         if item.tries == 1:
             item.first_left_at = now
-            self._events.append(Left(item))
+            self._events.append(tell.Left(item))
 
     def _write(self, pdu: Pdu, sequence: int | None = None, command_status: int = status.OK) -> int:
         if sequence is None:
@@ -286,15 +257,13 @@ class Session:
 
     def _mistake(self, frame: Frame, words: str, command_status: int) -> None:
         """A request gets its own response where it has one, an unknown one generic_nack (§4.3); a response gets none."""
-        self._events.append(PeerMistake(words))
+        self._events.append(tell.PeerMistake(words))
         if frame.is_response:
             return
-        known = frame.command_id in (commands.DELIVER_SM, commands.DATA_SM)
-        response = Plain(frame.command_id | RESPONSE if known else commands.GENERIC_NACK)
-        if known:
-            self._write(MessageResponse(response.command_id), frame.sequence, command_status)
+        if frame.command_id in (commands.DELIVER_SM, commands.DATA_SM):
+            self._write(MessageResponse(frame.command_id | RESPONSE), frame.sequence, command_status)
         else:
-            self._write(response, frame.sequence, command_status)
+            self._write(Plain(commands.GENERIC_NACK), frame.sequence, command_status)
 
     def _bind_response(self, frame: Frame, now: Monotonic) -> None:
         if self.state is not BindState.BINDING:
@@ -302,31 +271,29 @@ class Session:
             return
         self._deadlines.cancel(_BIND)
         if frame.command_status != status.OK:
-            self._events.append(BindRefused(frame.command_status))
+            self._events.append(tell.BindRefused(frame.command_status))
             self._end(BindEvent.REFUSED, f"bind refused: {status.words(frame.command_status)}")
             return
         try:
             answer = BindResponse.decode(frame.command_id, frame.body)
         except Malformed as fault:
-            self._events.append(PeerMistake(str(fault)))
+            self._events.append(tell.PeerMistake(str(fault)))
             answer = BindResponse(frame.command_id)
         self._move(BindEvent.ACCEPTED)
         self._deadlines.set(_ENQUIRE, Monotonic(now + self._settings.enquire_seconds))
-        self._events.append(Bound(answer.system_id.decode("latin-1")))
+        self._events.append(tell.Bound(answer.system_id.decode("latin-1")))
 
     def _submit_response(self, frame: Frame, now: Monotonic) -> None:
-        item = self._in_flight.get(frame.sequence)
-        if not isinstance(item, Outgoing):
+        item = self._in_flight.take_submit(frame.sequence, now)
+        if item is None:
             self.strays += 1
             return
-        del self._in_flight[frame.sequence]
-        self._learn(now - item.left_at)
         command_status = frame.command_status
         if command_status in status.SLOW_DOWN:
             self.throttle.refused(item.left_at, now)
-            if self._may_go_again(item, now):
+            if self.state is BindState.BOUND and not item.worn_out(now):
                 self._waiting.add_again(item)
-                self._events.append(Throttled(item, command_status))
+                self._events.append(tell.Throttled(item, command_status))
                 return
         message_id = b""
         try:
@@ -336,36 +303,28 @@ class Session:
             if (integer(response.tlvs, commands.CONGESTION_STATE, 1) or 0) >= _CONGESTED:
                 self.throttle.refused(item.left_at, now)
         except Malformed as fault:
-            self._events.append(PeerMistake(str(fault)))
-        self._events.append(Answered(item, command_status, message_id))
-
-    def _may_go_again(self, item: Outgoing, now: Monotonic) -> bool:
-        return (
-            self.state is BindState.BOUND
-            and item.tries < _MOST_TRIES
-            and now - item.first_left_at < _THROTTLED_FOR_GOOD_SECONDS
-        )
+            self._events.append(tell.PeerMistake(str(fault)))
+        self._events.append(tell.Answered(item, command_status, message_id))
 
     def _delivery(self, frame: Frame, now: Monotonic) -> None:
         if self.state not in CAN_RECEIVE:
             self._mistake(frame, "a message before the bind", status.WRONG_STATE)
             return
         if frame.sequence in self._unanswered:
-            self._events.append(PeerMistake("a sequence number that still waits for its response"))
+            self._events.append(tell.PeerMistake("a sequence number that still waits for its response"))
             return
         if len(self._unanswered) >= _MOST_UNANSWERED:
             self._write(MessageResponse(frame.command_id | RESPONSE), frame.sequence, status.TRY_AGAIN)
             return
         pdu = decode(frame)
         self._unanswered[frame.sequence] = frame.command_id
-        self._events.append(Delivered(frame.sequence, pdu))  # type: ignore[arg-type]  # the handler is only for these two
+        self._events.append(tell.Delivered(frame.sequence, pdu))  # type: ignore[arg-type]  # the handler is only for these two
 
     def _enquired(self, frame: Frame, now: Monotonic) -> None:
         self._write(Plain(commands.ENQUIRE_LINK | RESPONSE), frame.sequence)
 
     def _enquiry_answered(self, frame: Frame, now: Monotonic) -> None:
-        if frame.sequence == self._enquiry:
-            self._enquiry = None
+        if self._enquiry.answered(frame.sequence):
             self._deadlines.cancel(_ENQUIRE_ANSWER)
 
     def _unbound_by_peer(self, frame: Frame, now: Monotonic) -> None:
@@ -380,68 +339,47 @@ class Session:
         """§4.3: it stands in for a response. A status of 0 says nothing: the request was not carried out."""
         refusal = frame.command_status or status.INVALID_COMMAND
         if self.state is BindState.BINDING:
-            self._events.append(BindRefused(refusal))
+            self._events.append(tell.BindRefused(refusal))
             self._end(BindEvent.REFUSED, f"bind refused: {status.words(refusal)}")
-        item = self._in_flight.pop(frame.sequence, None)
+        item = self._in_flight.take(frame.sequence)
         if isinstance(item, Outgoing):
-            self._events.append(Answered(item, refusal, b""))
+            self._events.append(tell.Answered(item, refusal, b""))
         elif isinstance(item, Operation):
-            self._events.append(OperationAnswered(item, refusal))
+            self._events.append(tell.OperationAnswered(item, refusal))
         else:
             self._enquiry_answered(frame, now)
 
     def _operation_response(self, frame: Frame, now: Monotonic) -> None:
-        item = self._in_flight.get(frame.sequence)
-        if not isinstance(item, Operation):
-            self.strays += 1
-            return
-        del self._in_flight[frame.sequence]
         response = None
         if frame.command_id == commands.QUERY_SM | RESPONSE and frame.command_status == status.OK:
             response = QueryResponse.decode(frame.body)
-        self._events.append(OperationAnswered(item, frame.command_status, response))
+        item = self._in_flight.take_operation(frame.sequence)
+        if item is None:
+            self.strays += 1
+            return
+        self._events.append(tell.OperationAnswered(item, frame.command_status, response))
 
     def _passed_over(self, frame: Frame, now: Monotonic) -> None:
         """A PDU without a response that asks nothing of us."""
 
     # ---- time and ends
 
-    def _learn(self, seconds: float) -> None:
-        known = self.round_trip_seconds
-        self.round_trip_seconds = seconds if known is None else known + (seconds - known) / 8
-
     def _time_out_responses(self, now: Monotonic) -> None:
-        timed_out = False
-        while self._in_flight:
-            sequence, item = next(iter(self._in_flight.items()))
-            if now < item.left_at + self._settings.response_seconds:
-                break
-            del self._in_flight[sequence]
-            timed_out = True
-            self._never_answered(item, "no response in time")
-        if timed_out and self.state is BindState.BOUND:
-            self._heard_at = min(self._heard_at, Monotonic(now - self._settings.enquire_seconds))
+        overdue = self._in_flight.overdue(now)
+        self._events.extend(tell.never_answered(item, "no response in time") for item in overdue)
+        if overdue and self.state is BindState.BOUND:
+            self._enquiry.doubt(now)
             self._enquire(now)
 
     def _enquire(self, now: Monotonic) -> None:
-        """Ask whether the SMSC is there, where nothing was heard of it for the whole interval."""
-        due = Monotonic(self._heard_at + self._settings.enquire_seconds)
-        if now < due or self._enquiry is not None:
-            self._deadlines.set(_ENQUIRE, max(due, Monotonic(now + self._settings.response_seconds)))
-            return
-        self._enquiry = self._write(Plain(commands.ENQUIRE_LINK))
-        self._deadlines.set(_ENQUIRE_ANSWER, Monotonic(now + self._settings.response_seconds))
-        self._deadlines.set(_ENQUIRE, Monotonic(now + self._settings.enquire_seconds))
-
-    def _never_answered(self, item: Outgoing | Operation, reason: str) -> None:
-        if isinstance(item, Outgoing):
-            self._events.append(Unanswered(item, reason))
-        else:
-            self._events.append(OperationAnswered(item, None))
+        if self._enquiry.wanted(now):
+            self._enquiry.asked(self._write(Plain(commands.ENQUIRE_LINK)))
+            self._deadlines.set(_ENQUIRE_ANSWER, Monotonic(now + self._settings.response_seconds))
+        self._deadlines.set(_ENQUIRE, self._enquiry.next_look(now))
 
     def _drop_waiting(self, reason: str) -> None:
-        self._events.extend(_never_left(item, reason) for item in self._waiting.drain())
-        self._events.extend(OperationAnswered(operation, None) for operation in self._asking)
+        self._events.extend(tell.never_left(item, reason) for item in self._waiting.drain())
+        self._events.extend(tell.OperationAnswered(operation, None) for operation in self._asking)
         self._asking.clear()
 
     def _move(self, event: BindEvent) -> bool:
@@ -455,15 +393,7 @@ class Session:
         if not self._move(event):
             return
         self._drop_waiting(reason)
-        for item in self._in_flight.values():
-            self._never_answered(item, reason)
-        self._in_flight.clear()
+        self._events.extend(tell.never_answered(item, reason) for item in self._in_flight.drain())
         self._unanswered.clear()
-        for key in (_BIND, _SEND, _ENQUIRE, _ENQUIRE_ANSWER, _STOP):
-            self._deadlines.cancel(key)
-        self._events.append(Over(reason))
-
-
-def _never_left(item: Outgoing, reason: str) -> SessionEvent:
-    """What waited does not leave; where a throttle had refused it before, that is its answer."""
-    return Answered(item, status.THROTTLED, b"") if item.tries else NotLeft(item, reason)
+        self._deadlines = Deadlines()
+        self._events.append(tell.Over(reason))

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from foundation.clock import Monotonic
+from sms import status
 from sms.pdu import DataSm, DeliverSm, SubmitSm
 from sms.pdu_operations import CancelSm, QueryResponse, QuerySm
+
+_MOST_TRIES = 20
+_THROTTLED_FOR_GOOD_SECONDS = 60.0
 
 
 @dataclass(slots=True, eq=False)
@@ -22,6 +26,10 @@ class Outgoing:
     first_left_at: Monotonic = field(default=Monotonic(0.0))
     left_at: Monotonic = field(default=Monotonic(0.0))
     waiting: bool = False
+
+    def worn_out(self, now: Monotonic) -> bool:
+        """Put off so often or so long that the SMSC's last answer counts."""
+        return self.tries >= _MOST_TRIES or now - self.first_left_at >= _THROTTLED_FOR_GOOD_SECONDS
 
 
 @dataclass(slots=True, eq=False)
@@ -130,3 +138,12 @@ SessionEvent = (
     | PeerMistake
     | Over
 )
+
+
+def never_left(item: Outgoing, reason: str) -> SessionEvent:
+    """What waited does not leave; where a throttle had refused it before, that is its answer."""
+    return Answered(item, status.THROTTLED, b"") if item.tries else NotLeft(item, reason)
+
+
+def never_answered(item: Outgoing | Operation, reason: str) -> SessionEvent:
+    return Unanswered(item, reason) if isinstance(item, Outgoing) else OperationAnswered(item, None)

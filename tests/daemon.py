@@ -19,7 +19,6 @@ from typing import Any
 import httpx
 
 OPERATOR_SECRET = "operator-secret-of-the-tests"
-_HEADERS = {"Authorization": f"Bearer {OPERATOR_SECRET}"}
 
 
 def free_port(kind: int = socket.SOCK_STREAM) -> int:
@@ -36,7 +35,7 @@ def eventually(ask: Callable[[], Any], seconds: float, what: str) -> Any:
         if answer:
             return answer
         assert time.monotonic() < end, f"after {seconds} s still not: {what}"
-        time.sleep(0.05)
+        time.sleep(0.1)
 
 
 class Daemon:
@@ -82,6 +81,9 @@ cache = "{directory / "prompts"}"
 """
         )
         self.log = directory / "daemon.log"
+        self._client = httpx.Client(
+            base_url=self.url, headers={"Authorization": f"Bearer {OPERATOR_SECRET}"}, timeout=30, verify=False
+        )
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -93,13 +95,13 @@ cache = "{directory / "prompts"}"
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "gateway", "run", "-c", str(self.configuration)], stderr=log, stdout=log
             )
-        eventually(self._answers, 30, f"the daemon answers; its log: {self.log}")
+        eventually(self._answers, 60, f"the daemon answers; its log: {self.log}")
 
     def _answers(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, f"the daemon ended by itself:\n{self.log.read_text()[-4000:]}"
         with contextlib.suppress(httpx.TransportError):
-            return httpx.get(f"{self.url}/healthz", timeout=2).status_code == 200
+            return self._client.get("/healthz").status_code == 200
         return False
 
     def kill(self) -> None:
@@ -123,8 +125,7 @@ cache = "{directory / "prompts"}"
     # the API, in the few words that tests need
 
     def call(self, method: str, path: str, **parts: Any) -> Any:
-        headers = _HEADERS | parts.pop("headers", {})
-        answer = httpx.request(method, f"{self.url}/api/v1{path}", headers=headers, timeout=30, **parts)
+        answer = self._client.request(method, f"/api/v1{path}", **parts)
         assert answer.status_code < 400, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json()
 

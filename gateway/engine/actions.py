@@ -32,10 +32,10 @@ from gateway.engine.runner import Runner
 from gateway.engine.running import RunningAction
 from gateway.engine.scheduler import Scheduler
 from gateway.store.actions import ActionRecord, change_action, get_action, note
-from gateway.store.closing import insert_closing, stop_waiting
+from gateway.store.closing import ClosingTerms, insert_closing, stop_waiting
 from gateway.store.deliveries import count_open, tried_before
 from gateway.store.drafts import dump_draft
-from gateway.store.recipients import Freeze, Lease, freeze
+from gateway.store.recipients import Freeze, freeze
 from gateway.store.schema import microseconds
 from gateway.store.writer import Writer
 
@@ -78,7 +78,6 @@ class Actions:
         self.running: dict[ActionId, RunningAction] = {}
         self._timers: dict[ActionId, IDelayedCall] = {}
         self._retries: set[IDelayedCall] = set()
-        self.lease: Lease | None = None
 
     def stop(self) -> None:
         for timer in (*self._timers.values(), *self._retries):
@@ -91,7 +90,7 @@ class Actions:
 
     async def start(self, wanted: ActionId, actor: str) -> None:
         now = self._parts.clocks.saved_now()
-        lease = self.lease
+        lease = self._parts.runner.lease
         if lease is None:
             raise Conflict("the gateway is still starting; try again in a moment")
         quiet = self._parts.runner.quiet
@@ -224,7 +223,9 @@ class Actions:
         raise conflict(replace(action, state=ActionState.CLOSING), "closed")
 
     def _closing_work(self, order: _Close) -> Callable[[Connection], tuple[int, int]]:
-        quiet = self._parts.runner.quiet
+        lease = self._parts.runner.lease
+        assert lease is not None, "nothing runs before the lease is taken"
+        terms = ClosingTerms(lease, self._parts.runner.quiet, order.at)
         reached = self._parts.runner.rules.reached
 
         def work(connection: Connection) -> tuple[int, int]:
@@ -241,7 +242,7 @@ class Actions:
                 closing_message=text,
             )
             note(connection, order.at, order.actor, "action closed", wanted, order.outcome.value)
-            return stopped, insert_closing(connection, wanted, reached, order.at, quiet=quiet)
+            return stopped, insert_closing(connection, wanted, reached, terms)
 
         return work
 
@@ -304,8 +305,9 @@ class Actions:
         again.addErrback(lambda failure: self._log.failure("action not read again", failure, action=running.id))
 
     def _reread(self, connection: Connection, running: RunningAction) -> tuple[int, list[Delivery]]:
+        states = (DeliveryState.WAITING, DeliveryState.UNCERTAIN)
         return count_open(connection, running.id), tried_before(
-            connection, running.id, [DeliveryState.WAITING, DeliveryState.UNCERTAIN]
+            connection, running.id, self._parts.scheduler.epoch, states
         )
 
     def _reloaded(self, found: tuple[int, list[Delivery]], running: RunningAction) -> None:

@@ -21,7 +21,7 @@ from gateway.store.actions import note
 from gateway.store.counting import Changes, change_counters
 from gateway.store.deliveries import ReachedRow, opt_out_waiting, reached_by
 from gateway.store.reader import Reader
-from gateway.store.records import SavedReply, Tip, one_tip, save_call, save_opt_out, save_reply, save_tip
+from gateway.store.records import SavedReply, Tip, one_tip, opted_out, save_call, save_opt_out, save_reply, save_tip
 from gateway.store.schema import actions
 
 _REPLY_GRACE_SECONDS = 7 * 86_400.0
@@ -54,6 +54,9 @@ class Keeping:
             return gone
 
         return await self._parts.writer.run(work, patient=True)
+
+    async def is_out(self, number: PhoneNumber, channel: ChannelName) -> bool:
+        return await self._reader.read(lambda connection: opted_out(connection, number, channel))
 
     async def reached_by(self, caller: PhoneNumber, grace_seconds: float) -> list[ReachedRow]:
         since = Saved(self._parts.clocks.saved_now() - timedelta(seconds=grace_seconds))

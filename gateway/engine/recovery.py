@@ -64,7 +64,8 @@ class Recovery:
             await end_orphans(left)
             await self._parts.writer.run(lambda connection: forget_orphans(connection, left), patient=True)
         lease, found = await self._parts.writer.run(self._take_over, patient=True)
-        self._actions.lease = lease
+        self._parts.runner.lease = lease
+        self._parts.scheduler.epoch = lease.epoch
         for each in found:
             await self._resume(each)
         self._parts.scheduler.open()
@@ -89,6 +90,7 @@ class Recovery:
                     tried_before(
                         connection,
                         record.action.id,
+                        lease.epoch,
                         [*_UNDER_WAY, DeliveryState.WAITING, DeliveryState.UNCERTAIN],
                     ),
                 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -23,11 +23,7 @@ from gateway.domain.attempt import (
     Accepted,
     Attempt,
     AttemptEvent,
-    Ended,
-    Heard,
-    KeyPressed,
     NotSent,
-    PeerFault,
     Receipted,
     Sent,
     Uncertain,
@@ -49,13 +45,16 @@ from gateway.domain.decisions import (
 from gateway.domain.delivery import Delivery, DeliveryState, delivery_of, ordinal_of
 from gateway.domain.identifiers import AttemptId
 from gateway.domain.outcomes import ChannelName, MessageKind, Outcome
+from gateway.engine.attempt_news import attempt_row, ends, message_ids
 from gateway.engine.channel import Channel, NothingMayLeave
 from gateway.engine.rules import EngineRules
 from gateway.engine.running import RunningAction
+from gateway.store.closing import ClosingTerms
 from gateway.store.lookups import delivery_and_action
 from gateway.store.reader import Reader
+from gateway.store.recipients import Lease
 from gateway.store.writer import Writer
-from gateway.store.writes import AttemptRow, DeliveryWrite
+from gateway.store.writes import DeliveryWrite
 
 _MOST_REMEMBERED = 100_000
 _LASTING_SENT = frozenset({Outcome.SENT, Outcome.UNKNOWN})
@@ -110,6 +109,7 @@ class Runner:
         self._owner = owner
         self.rules = rules
         self.quiet = False
+        self.lease: Lease | None = None
         self._held: OrderedDict[int, Held] = OrderedDict()
         self._loading: dict[int, list[tuple[AttemptId, DeliveryEvent, Deferred[None]]]] = {}
         self._waits: dict[int, IDelayedCall] = {}
@@ -209,12 +209,12 @@ class Runner:
             )
             return succeed(None)
         held.delivery = after
-        write = DeliveryWrite(before, after, now, _attempt_row(before, after, attempt, event))
+        write = DeliveryWrite(before, after, now, attempt_row(before, after, attempt, event))
         if isinstance(event, (Accepted, Uncertain)):
-            write.message_ids = _message_ids(event)
+            write.message_ids = message_ids(event)
         write.resent = after.possible_duplicate and before.state is DeliveryState.STARTING and type(event) is Sent
         self._account(write, running, effects)
-        if _ends(event):
+        if ends(event):
             self.in_progress.discard((key.channel, key.recipient.e164))
         saved = self._writer.write(write)
         saved.addCallbacks(self._committed, self._refused, (held, after, effects), {}, (held,))
@@ -226,7 +226,8 @@ class Runner:
             if type(effect) is Reached and write.after.key.message is MessageKind.ALERT:
                 write.milestones = running.count_reached(write.after)
                 if running.halted is not None and running.action.state is not ActionState.CLOSED:
-                    write.owes_closing, write.quiet = True, self.quiet
+                    assert self.lease is not None
+                    write.closing = ClosingTerms(self.lease, self.quiet, write.at)
             elif type(effect) is Finished:
                 running.open -= 1
 
@@ -342,61 +343,3 @@ class Runner:
 
     def _log_failure(self, failure: Failure) -> None:
         self._log.error("delivery not saved {reason}", reason=failure.getErrorMessage())
-
-
-_ENDING = (Accepted, Uncertain, PeerFault, NotSent, Ended, Interrupted)
-
-
-def _ends(event: DeliveryEvent) -> bool:
-    return isinstance(event, _ENDING)
-
-
-def _message_ids(event: Accepted | Uncertain) -> tuple[tuple[str, str], ...]:
-    wire = event.wire
-    if wire.peer is None or not wire.reference:
-        return ()
-    return tuple((wire.peer, name) for name in wire.reference.split(" "))
-
-
-def _attempt_row(
-    before: Delivery, after: Delivery, attempt: AttemptId | None, event: DeliveryEvent
-) -> AttemptRow | None:
-    """What the attempt's own row learns from an event."""
-    match event:
-        case Picked():
-            return AttemptRow(after.attempt, began=True, possible_duplicate=after.possible_duplicate)
-        case PeersExhausted() | NoReceipt():
-            return None
-    assert attempt is not None
-    row = AttemptRow(attempt)
-    match event:
-        case Sent():
-            row.sent, row.wire = True, event.wire
-        case Heard():
-            row.wire, row.outcome = event.wire, after.outcome
-        case KeyPressed():
-            row.outcome = after.outcome
-        case Accepted():
-            row.wire, row.outcome, row.ended = event.wire, Outcome.SENT, True
-        case Receipted():
-            # The id in a receipt is one segment's: what the response named says more, where it came.
-            known = before.outcome is not Outcome.UNKNOWN
-            row.wire, row.outcome = _less(event.wire) if known else event.wire, event.outcome
-        case Uncertain():
-            row.wire, row.outcome, row.ended = event.wire, Outcome.UNKNOWN, True
-        case PeerFault():
-            voice = after.key.channel is ChannelName.VOICE
-            row.wire, row.ended = event.wire, True
-            row.outcome = Outcome.TRUNK_FAILURE if voice else Outcome.UNDELIVERABLE
-        case NotSent():
-            row.ended = True
-        case Ended():
-            row.wire, row.ended = event.wire, True
-            row.outcome = after.outcome if after.state is DeliveryState.DONE else event.outcome
-        case Interrupted():
-            row.interrupted = before.state is not DeliveryState.STARTING
-    return row
-
-
-def _less(wire: Wire) -> Wire:
-    return wire if wire.reference is None else replace(wire, reference=None)

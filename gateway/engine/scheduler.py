@@ -30,7 +30,7 @@ _PAGE_RETRY_SECONDS = 1.0
 
 
 class Scheduler:
-    """`runner` begins what is picked."""
+    """`runner` begins what is picked; `epoch` is the node's lease, and nothing under another one is read."""
 
     _log = Logger()
 
@@ -51,6 +51,7 @@ class Scheduler:
         self._timers: dict[ChannelName, IDelayedCall] = {}
         self._quiet = False
         self._draining = True
+        self.epoch = 0
 
     def open(self) -> None:
         """Begin to give work; before this nothing is picked."""
@@ -214,7 +215,7 @@ class Scheduler:
         for line in lines:
             if line.wants_page:
                 line.loading = True
-                page = self._reader.read(_page(line.name, line.cursor))
+                page = self._reader.read(_page(line.name, self.epoch, line.cursor))
                 page.addCallbacks(self._loaded, self._not_loaded, (line, line.generation), {}, (line, line.generation))
                 page.addErrback(lambda failure: self._log.failure("page not taken", failure))
 
@@ -233,5 +234,5 @@ def _turn(line: Line) -> tuple[int, int]:
     return line.priority, line.served
 
 
-def _page(name: QueueName, after: int) -> Callable[[Any], list[Delivery]]:
-    return lambda connection: fresh_page(connection, name, after, PAGE)
+def _page(name: QueueName, epoch: int, after: int) -> Callable[[Any], list[Delivery]]:
+    return lambda connection: fresh_page(connection, name, epoch, after, PAGE)

@@ -163,9 +163,17 @@ class EngineService(Engine, ChannelListener):
 
     def waits(self, delivery: Delivery, running: RunningAction) -> None:
         if (delivery.key.recipient, delivery.key.channel) in self._opted_out:
-            again = Deferred.fromCoroutine(self.opt_out(delivery.key.recipient, delivery.key.channel))
+            again = Deferred.fromCoroutine(self._out_or_waits(delivery, running))
             again.addErrback(lambda failure: self._log.failure("opt-out not saved", failure))
         else:
+            self._parts.scheduler.waits(delivery, running)
+
+    async def _out_or_waits(self, delivery: Delivery, running: RunningAction) -> None:
+        number, channel = delivery.key.recipient, delivery.key.channel
+        if await self._keeping.is_out(number, channel):
+            await self.opt_out(number, channel)
+        else:
+            self._opted_out.discard((number, channel))
             self._parts.scheduler.waits(delivery, running)
 
     def changed(self, running: RunningAction, effects: Iterable[Effect], channel: ChannelName) -> None:
@@ -230,7 +238,6 @@ class EngineService(Engine, ChannelListener):
     ) -> ImportReport:
         report = await import_file(csv, dry_run=dry_run, reader=self._reader, writer=self._writer, progress=progress)
         if not dry_run:
-            self._opted_out.clear()
             await self._keeping.note(actor, "participants imported", f"{report.imported} of {report.rows} rows")
         return report
 

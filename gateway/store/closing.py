@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -26,7 +27,7 @@ from foundation.clock import Saved
 from gateway.domain.delivery import DeliveryState
 from gateway.domain.outcomes import MessageKind, Outcome
 from gateway.store.counting import Changes, change_counters
-from gateway.store.recipients import DELIVERY_COLUMNS
+from gateway.store.recipients import DELIVERY_COLUMNS, Lease
 from gateway.store.schema import deliveries, microseconds, opt_outs
 
 
@@ -66,7 +67,16 @@ def stop_waiting(connection: Connection, action: str, message: MessageKind, word
     return stopped
 
 
-def insert_closing(connection: Connection, action: str, reached: Iterable[Outcome], at: Saved, *, quiet: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class ClosingTerms:
+    """Under which lease closing deliveries are written, and whether the quiet hours hold them."""
+
+    lease: Lease
+    quiet: bool
+    at: Saved
+
+
+def insert_closing(connection: Connection, action: str, reached: Iterable[Outcome], terms: ClosingTerms) -> int:
     """One closing delivery for each alert that is done and reached, nearest first; how many of them wait."""
     alerts = deliveries.alias("alerts")
     which = and_(
@@ -75,11 +85,11 @@ def insert_closing(connection: Connection, action: str, reached: Iterable[Outcom
         alerts.c.state == DeliveryState.DONE.value,
         alerts.c.outcome.in_([outcome.value for outcome in reached]),
     )
-    _insert(connection, _closing_of(alerts, at, quiet=quiet).where(which).order_by(alerts.c.id))
+    _insert(connection, _closing_of(alerts, terms).where(which).order_by(alerts.c.id))
     return _count_closing(connection, action)
 
 
-def insert_closing_for(connection: Connection, action: str, alert: int, at: Saved, *, quiet: bool) -> None:
+def insert_closing_for(connection: Connection, action: str, alert: int, terms: ClosingTerms) -> None:
     """The same for one who was reached only after the close had begun; nothing where they have it already."""
     alerts = deliveries.alias("alerts")
     there = deliveries.alias("there")
@@ -89,11 +99,11 @@ def insert_closing_for(connection: Connection, action: str, alert: int, at: Save
         there.c.channel == alerts.c.channel,
         there.c.message == MessageKind.CLOSING.value,
     )
-    _insert(connection, _closing_of(alerts, at, quiet=quiet).where(alerts.c.id == alert, not_(already)))
+    _insert(connection, _closing_of(alerts, terms).where(alerts.c.id == alert, not_(already)))
     inserted = select(deliveries.c.channel, deliveries.c.outcome).where(
         deliveries.c.action == action,
         deliveries.c.message == MessageKind.CLOSING.value,
-        deliveries.c.updated_at == microseconds(at),
+        deliveries.c.updated_at == microseconds(terms.at),
         deliveries.c.number == select(alerts.c.number).where(alerts.c.id == alert).scalar_subquery(),
         deliveries.c.channel == select(alerts.c.channel).where(alerts.c.id == alert).scalar_subquery(),
         deliveries.c.version == 0,
@@ -102,9 +112,9 @@ def insert_closing_for(connection: Connection, action: str, alert: int, at: Save
         change_counters(connection, {(action, channel, MessageKind.CLOSING.value, outcome): 1})
 
 
-def _closing_of(alerts: Any, at: Saved, *, quiet: bool) -> Select[Any]:
+def _closing_of(alerts: Any, terms: ClosingTerms) -> Select[Any]:
     left = exists().where(opt_outs.c.number == alerts.c.number, opt_outs.c.channel == alerts.c.channel)
-    held = and_(literal(quiet) == true(), alerts.c.night == false())
+    held = and_(literal(terms.quiet) == true(), alerts.c.night == false())
     return select(
         alerts.c.action,
         alerts.c.number,
@@ -120,9 +130,9 @@ def _closing_of(alerts: Any, at: Saved, *, quiet: bool) -> Select[Any]:
         literal(""),
         false(),
         literal(0),
-        alerts.c.lease_node,
-        alerts.c.lease_epoch,
-        literal(microseconds(at), deliveries.c.updated_at.type),
+        literal(terms.lease.node),
+        literal(terms.lease.epoch, deliveries.c.lease_epoch.type),
+        literal(microseconds(terms.at), deliveries.c.updated_at.type),
     )
 
 

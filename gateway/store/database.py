@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
@@ -39,8 +38,8 @@ class Database:
             self._lock = None
 
 
-def open_database(url: str, node: str, *, durable: bool = True, begin_relative: Path | None = None) -> Database:
-    """Open, lock and migrate. A relative SQLite path is relative to `begin_relative`.
+def open_database(url: str, node: str, *, durable: bool = True) -> Database:
+    """Open, lock and migrate.
 
     Raises DatabaseInUse where another daemon holds the file and StoreFault where it can't be opened. `durable` False
     skips the fsync at each commit: for tests, which stop processes and never pull the plug.
@@ -54,8 +53,6 @@ def open_database(url: str, node: str, *, durable: bool = True, begin_relative: 
     if not parsed.database or parsed.database == ":memory:":
         raise StoreFault("the database needs a file, as in sqlite:///var/burgernet.db")
     path = Path(parsed.database)
-    if begin_relative is not None:
-        path = begin_relative / path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = _lock(path, node)
@@ -133,9 +130,3 @@ def _migrate(engine: Engine) -> None:
             command.upgrade(config, "head")
     except Exception as error:  # shell boundary: any driver's error becomes one in words
         raise unavailable(error) or StoreFault(f"the database can't be brought up to date: {error}") from error
-
-
-def transactional(engine: Engine, work: Callable[[Connection], object]) -> object:
-    """Run one piece of work in a transaction, for commands that have no daemon to ask."""
-    with engine.begin() as connection:
-        return work(connection)

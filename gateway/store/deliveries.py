@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, func, select, update
 from foundation.clock import Saved
 from foundation.telephone_numbers import PhoneNumber
 from gateway.domain.delivery import Delivery, DeliveryState, attempt_id
-from gateway.domain.identifiers import ActionId, AttemptId, DeliveryKey, DeskId
+from gateway.domain.identifiers import ActionId, DeliveryKey, DeskId
 from gateway.domain.outcomes import ChannelName, MessageKind, Outcome
 from gateway.store.recipients import Lease
 from gateway.store.schema import actions, attempts, deliveries, microseconds, moment
@@ -79,8 +79,9 @@ def _delivery(row: Sequence[Any]) -> Delivery:
     )
 
 
-def fresh_page(connection: Connection, queue: QueueName, after: int, size: int) -> list[Delivery]:
-    """Those that wait and were never tried, in the order in which they were frozen: nearest first."""
+def fresh_page(connection: Connection, queue: QueueName, epoch: int, after: int, size: int) -> list[Delivery]:
+    """Those held under this lease that wait and were never tried, in the order in which they were frozen: nearest
+    first."""
     rows = connection.execute(
         select(*_COLUMNS)
         .where(
@@ -88,6 +89,7 @@ def fresh_page(connection: Connection, queue: QueueName, after: int, size: int) 
             deliveries.c.message == queue.message.value,
             deliveries.c.channel == queue.channel.value,
             deliveries.c.id > after,
+            deliveries.c.lease_epoch == epoch,
             deliveries.c.state == DeliveryState.WAITING.value,
             deliveries.c.ordinal == 0,
         )
@@ -97,11 +99,14 @@ def fresh_page(connection: Connection, queue: QueueName, after: int, size: int) 
     return [_delivery(row) for row in rows]
 
 
-def tried_before(connection: Connection, action: ActionId, states: Iterable[DeliveryState]) -> list[Delivery]:
-    """Those of an action that were begun at least once and are in one of these states."""
+def tried_before(
+    connection: Connection, action: ActionId, epoch: int, states: Iterable[DeliveryState]
+) -> list[Delivery]:
+    """Those of an action, held under this lease, that were begun at least once and are in one of these states."""
     rows = connection.execute(
         select(*_COLUMNS).where(
             deliveries.c.action == action,
+            deliveries.c.lease_epoch == epoch,
             deliveries.c.state.in_([state.value for state in states]),
             deliveries.c.ordinal > 0,
         )
@@ -168,12 +173,6 @@ def page_of(
         for found in connection.execute(part):
             history.setdefault(found.id & ((1 << 40) - 1), []).append(found)
     return [DeliveryRecord(_delivery(row), moment(row[len(_COLUMNS)]), tuple(history.get(row[0], ()))) for row in rows]
-
-
-def was_sent(connection: Connection, wanted: AttemptId) -> bool:
-    """Whether this attempt's leaving was committed."""
-    found = connection.execute(select(attempts.c.sent_at).where(attempts.c.id == wanted)).first()
-    return found is not None and found.sent_at is not None
 
 
 @dataclass(frozen=True, slots=True)

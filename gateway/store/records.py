@@ -186,10 +186,14 @@ def _call(row: Row[Any]) -> CallView:
 
 
 def save_opt_out(connection: Connection, number: PhoneNumber, channel: ChannelName, at: Saved) -> None:
-    mine = (opt_outs.c.number == number.e164, opt_outs.c.channel == channel.value)
-    if connection.execute(select(opt_outs).where(*mine)).first() is None:
+    if not opted_out(connection, number, channel):
         row = {"number": number.e164, "channel": channel.value, "since": microseconds(at)}
         connection.execute(insert(opt_outs), row)
+
+
+def opted_out(connection: Connection, number: PhoneNumber, channel: ChannelName) -> bool:
+    mine = (opt_outs.c.number == number.e164, opt_outs.c.channel == channel.value)
+    return connection.execute(select(opt_outs).where(*mine)).first() is not None
 
 
 def lift_opt_outs(connection: Connection, numbers: list[str], channel: ChannelName) -> None:

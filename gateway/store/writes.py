@@ -18,7 +18,7 @@ from gateway.domain.attempt import Wire
 from gateway.domain.delivery import Delivery
 from gateway.domain.identifiers import AttemptId
 from gateway.domain.outcomes import Outcome
-from gateway.store.closing import insert_closing_for
+from gateway.store.closing import ClosingTerms, insert_closing_for
 from gateway.store.counting import Changes, change_counters
 from gateway.store.faults import LeaseLost
 from gateway.store.prepared import Prepared, Row
@@ -44,15 +44,15 @@ class AttemptRow:
 @dataclass(slots=True)
 class DeliveryWrite:
     """One decision, saved whole or not at all. `before` is what the decision started from: the row must still carry its
-    version and epoch, else the write is refused with LeaseLost."""
+    version and epoch, else the write is refused with LeaseLost. `closing`: the recipient is owed the closing message, under
+    these terms."""
 
     before: Delivery
     after: Delivery
     at: Saved
     attempt: AttemptRow | None = None
     message_ids: tuple[tuple[str, str], ...] = ()
-    owes_closing: bool = False
-    quiet: bool = False
+    closing: ClosingTerms | None = None
     resent: bool = False
     milestones: Sequence[int] = field(default=())
 
@@ -233,8 +233,8 @@ def _keep_message_ids(connection: Connection, writes: Iterable[DeliveryWrite]) -
 def _rest(connection: Connection, writes: Iterable[DeliveryWrite]) -> None:
     for write in writes:
         action = write.after.key.action
-        if write.owes_closing:
-            insert_closing_for(connection, action, write.after.id, write.at, quiet=write.quiet)
+        if write.closing is not None:
+            insert_closing_for(connection, action, write.after.id, write.closing)
         if write.resent:
             connection.execute(
                 update(actions)

@@ -15,41 +15,34 @@ from foundation.deadlines import Deadlines
 from foundation.endpoints import Address
 from ivr.media import relaying
 from ivr.media.dtmf import Press
+from ivr.media.hearing import BeepHeard, Heard, Hearing, KeyHeard, VoiceBegan, VoiceEnded
+from ivr.media.keeping import Keeping
 from ivr.media.leg import TRANSITIONS, Leg, Line, LineEvent, hears, line_event, literal, usable
 from ivr.media.messages import (
+    Beep,
     Bridge,
     CloseLeg,
     Connect,
     Digit,
     FromWorker,
-    LegClosed,
-    LegFailed,
     LegOpened,
+    Listen,
     MediaFlowing,
     MediaLegId,
     OpenLeg,
     Play,
     PlayTone,
     Record,
-    Recorded,
     SendDigit,
     StopPlaying,
     StopRecording,
+    Talking,
     ToWorker,
     Unbridge,
 )
-from ivr.media.orders import (
-    FinishRecording,
-    Latch,
-    ListenToAll,
-    ListenToDigits,
-    Order,
-    Release,
-    SendTo,
-    WriteRecording,
-)
+from ivr.media.orders import Latch, ListenToAll, ListenToDigits, Order, Protect, Release, ReportTo, SendTo
 from ivr.media.pacing import TICK_MILLISECONDS, Bank, Pacer
-from ivr.media.recording import Recording
+from ivr.media.reporting import Reporting
 from ivr.media.rtp import Header, parse
 from ivr.media.sending import Sending, SoundLoader, Timer
 
@@ -70,7 +63,9 @@ class MediaCore:
         self._next_tick: Monotonic | None = None
         self._pacer = Pacer(tick_milliseconds)
         self._sending = Sending(load, self._pacer, self._timers, self._messages, self._datagrams)
-        self._unfinished: dict[str, tuple[Recorded, LegClosed | None]] = {}
+        self._keeping = Keeping(self._timers, self._messages, self._orders)
+        self._reporting = Reporting(self._timers, self._messages, self._orders, self._sending.packets_sent)
+        self._hearing = Hearing()
 
     # ---- messages
 
@@ -111,8 +106,11 @@ class MediaCore:
         elif nowhere and before is not None:
             # Hold in the old way names no address: where sound went and came from stays as it was.
             leg.remote = replace(remote, address=before.address)
+        if remote.srtp != (None if before is None else before.srtp):
+            self._orders.append(Protect(leg.number, remote.srtp))
         if before is None or before.codec != remote.codec:
             self._sending.codec_changed(leg)
+        self._reporting.connected(leg, now)
 
     def _play(self, leg: Leg, message: Play, now: Monotonic) -> None:
         self._sending.play(leg, message)
@@ -142,42 +140,22 @@ class MediaCore:
         self._settle(peer, now)
 
     def _record(self, leg: Leg, message: Record, now: Monotonic) -> None:
-        self._stop_recording(leg, message, now)
-        codec = "PCMA" if leg.remote is None else leg.remote.codec
-        leg.recording = Recording(message.path, message.maximum_milliseconds, codec, now)
-        self._orders.append(WriteRecording(message.path, b""))
-        self._timers.set(("recording", leg.number), Monotonic(now + message.maximum_milliseconds / 1000))
+        self._keeping.begin(leg, message, now)
 
-    def _stop_recording(self, leg: Leg, message: object, now: Monotonic) -> None:
-        recording = leg.recording
-        if recording is None:
-            return
-        leg.recording = None
-        self._timers.cancel(("recording", leg.number))
-        recorded = Recorded(MediaLegId(leg.number), leg.generation, recording.path, recording.milliseconds)
-        if piece := recording.take(everything=True, now=now):
-            self._orders.append(WriteRecording(recording.path, piece))
-            recorded = Recorded(MediaLegId(leg.number), leg.generation, recording.path, recording.milliseconds)
-        self._unfinished[recording.path] = (recorded, None)
-        self._orders.append(FinishRecording(recording.path))
+    def _stop_recording(self, leg: Leg, message: StopRecording, now: Monotonic) -> None:
+        self._keeping.end(leg, now)
 
     def recording_finished(self, path: str, fault: str | None, now: Monotonic) -> None:
         """The shell has given the file its name, or could not write it."""
-        found = self._unfinished.pop(path, None)
-        if found is None:
-            return
-        recorded, closed = found
-        if fault is not None:
-            self._messages.append(LegFailed(recorded.leg, recorded.generation, fault))
-            recorded = Recorded(recorded.leg, recorded.generation, path, 0)
-        self._messages.append(recorded)
-        if closed is not None:
-            self._messages.append(closed)
+        self._keeping.finished(path, fault)
 
     def end(self, now: Monotonic) -> None:
         """The worker ends: recordings under way are finished, so that what a caller said is not lost."""
         for leg in self._legs.values():
-            self._stop_recording(leg, None, now)
+            self._keeping.end(leg, now)
+
+    def _listen(self, leg: Leg, message: Listen, now: Monotonic) -> None:
+        leg.wants_talking, leg.wants_beep = message.talking, message.beep
 
     def _send_digit(self, leg: Leg, message: SendDigit, now: Monotonic) -> None:
         self._sending.send_digit(leg, message.digit, message.milliseconds, now)
@@ -186,46 +164,50 @@ class MediaCore:
         for press in leg.digits.finish():
             self._messages.append(Digit(message.leg, leg.generation, press.digit, press.milliseconds))
         self._sending.end(leg, complete=False)
-        path = None if leg.recording is None else leg.recording.path
-        self._stop_recording(leg, message, now)
+        path = self._keeping.end(leg, now)
         self._part(leg, now)
         leg.line = TRANSITIONS[leg.line, LineEvent.CLOSE]
         self._sending.route(leg, now)
-        for timer in ("digit heard", "send digit", "recording"):
+        self._hearing.listen(leg.number, "PCMA", frozenset(), now)
+        for timer in ("digit heard", "send digit"):
             self._timers.cancel((timer, leg.number))
         del self._legs[leg.number]
-        reception = leg.reception
-        closed = LegClosed(
-            message.leg,
-            leg.generation,
-            leg.packets_sent,
-            reception.received,
-            reception.lost,
-            round(reception.jitter_milliseconds, 2),
-        )
+        closed = self._reporting.close(leg, now)
         self._orders.append(Release(leg.number))
         if path is None:
             self._messages.append(closed)
         else:
-            self._unfinished[path] = (self._unfinished[path][0], closed)
+            self._keeping.close_after(path, closed)
 
     def _settle(self, leg: Leg, now: Monotonic) -> None:
         """After a change: what the leg sends, how its packets pass the bridge, what it listens to."""
         if leg.line is Line.CLOSED:
             return
+        self._listen_as_wanted(leg, now)
+        # First how the two would be joined, then what this one sends of its own, then what passes between them.
+        sides = [leg] if leg.peer is None else [leg, leg.peer]
+        for side in sides:
+            relaying.join(side)
         self._sending.route(leg, now)
-        relaying.join(leg)
-        if leg.peer is not None:
-            relaying.settle(leg.peer)
+        for side in sides:
+            relaying.settle(side)
         if len(self._pacer) and self._next_tick is None:
             self._next_tick = Monotonic(now + self._tick_seconds)
-        fully = leg.latched is None or leg.peer is not None or leg.recording is not None
+        # Under SRTP every packet is looked at: its index is counted along with the sequence (RFC 3711 §3.3.1).
+        protected = leg.remote is not None and leg.remote.srtp is not None
+        fully = leg.latched is None or leg.peer is not None or leg.recording is not None or leg.analysed or protected
         if fully and not leg.listens_fully:
             leg.reception.restart()
             self._orders.append(ListenToAll(leg.number))
         elif leg.listens_fully and not fully:
             self._orders.append(ListenToDigits(leg.number, leg.remote.telephone_event if leg.remote else None))
         leg.listens_fully = fully
+
+    def _listen_as_wanted(self, leg: Leg, now: Monotonic) -> None:
+        wanted = leg.wanted
+        if leg.remote is not None and (wanted or leg.analysed):
+            self._hearing.listen(leg.number, leg.remote.codec, wanted, now)
+            leg.analysed = bool(wanted)
 
     # ---- datagrams
 
@@ -259,24 +241,33 @@ class MediaCore:
     def _is_expected(self, leg: Leg, header: Header, source: Address | None, now: Monotonic) -> bool:
         """Whether it comes from where it may; the first that does fixes the source for as long as the agreement."""
         assert leg.remote is not None
-        known = header.payload_type in (leg.remote.payload_type, leg.remote.telephone_event)
+        remote = leg.remote
+        known = header.payload_type in (remote.payload_type, remote.telephone_event, remote.comfort_noise)
         if leg.latched is not None:
             return known
         if source is None or source.host not in leg.hosts or not known:
             return False
         leg.latched = source
         self._orders.append(Latch(leg.number, source))
+        reports_to = source.port + 1 if remote.rtcp_port is None else remote.rtcp_port
+        if 0 < reports_to < 65536:
+            self._orders.append(ReportTo(leg.number, Address(source.host, reports_to)))
         if not leg.flowing:
             leg.flowing = True
             self._messages.append(MediaFlowing(MediaLegId(leg.number), leg.generation))
         self._settle(leg, now)
         return True
 
+    def receive_report(self, number: int, data: bytes, now: Monotonic) -> None:
+        """A datagram that came from the leg's RTCP peer."""
+        leg = self._legs.get(number)
+        if leg is not None:
+            self._reporting.take(leg, data, now)
+
     def _take(self, leg: Leg, header: Header, payload: bytes, now: Monotonic) -> None:
         assert leg.remote is not None
-        is_event = header.payload_type == leg.remote.telephone_event
-        self._datagrams.extend(relaying.forward(leg, header, payload, is_event=is_event, now=now))
-        if is_event:
+        self._datagrams.extend(relaying.forward(leg, header, payload, now))
+        if header.payload_type == leg.remote.telephone_event:
             leg.reception.count_unheard(1)
             self._pressed(leg, leg.digits.receive(header, payload, now), now)
             self._watch_digit(leg)
@@ -285,17 +276,35 @@ class MediaCore:
             leg.reception.count(header.sequence, header.timestamp, header.ssrc, now)
         else:
             leg.reception.count_unheard(1)
-        if leg.recording is not None and hears(leg.remote):
-            recording = leg.recording
-            recording.receive(header, payload, leg.remote.codec, now)
-            if piece := recording.take(everything=False, now=now):
-                self._orders.append(WriteRecording(recording.path, piece))
-            if recording.full:
-                self._stop_recording(leg, None, now)
-                self._settle(leg, now)
+        if header.payload_type == leg.remote.comfort_noise:
+            return
+        if leg.analysed:
+            self._hearing.take(leg.number, payload)
+        if leg.recording is not None and self._keeping.take(leg, header, payload, now):
+            self._settle(leg, now)
 
-    def _pressed(self, leg: Leg, presses: list[Press], now: Monotonic) -> None:
+    def _heard(self, heard: Heard, now: Monotonic) -> None:
+        leg = self._legs.get(heard.leg)
+        if leg is None:
+            return
+        number, generation = MediaLegId(leg.number), leg.generation
+        match heard:
+            case VoiceBegan():
+                self._messages.append(Talking(number, generation, began=True, milliseconds=heard.milliseconds))
+            case VoiceEnded():
+                self._messages.append(Talking(number, generation, began=False, milliseconds=heard.milliseconds))
+            case BeepHeard():
+                self._messages.append(Beep(number, generation, heard.hertz, heard.milliseconds))
+            case KeyHeard():
+                self._pressed(leg, [Press(heard.digit, heard.milliseconds)], now, as_tone=True)
+
+    def _pressed(self, leg: Leg, presses: list[Press], now: Monotonic, *, as_tone: bool = False) -> None:
+        peer = leg.peer
+        passed_on = as_tone or relaying.takes_events(leg)
         for press in presses:
+            if peer is not None and not passed_on:
+                self._sending.send_digit(peer, press.digit, press.milliseconds, now)
+                self._settle(peer, now)
             self._messages.append(Digit(MediaLegId(leg.number), leg.generation, press.digit, press.milliseconds))
             self._sending.stop_by_digit(leg, press.digit)
         if presses:
@@ -311,8 +320,8 @@ class MediaCore:
     # ---- time
 
     def next_deadline(self) -> Monotonic | None:
-        waiting = [moment for moment in (self._next_tick, self._timers.next()) if moment is not None]
-        return min(waiting, default=None)
+        deadlines = (self._next_tick, self._timers.next(), self._hearing.next_deadline())
+        return min((moment for moment in deadlines if moment is not None), default=None)
 
     def packets(self, now: Monotonic) -> Iterator[Bank]:
         """The banks that are due, on an absolute schedule. The shell sends each one's `views` to its `legs`, row by
@@ -338,10 +347,14 @@ class MediaCore:
                 self._pressed(leg, leg.digits.handle_deadline(now), now)
                 self._watch_digit(leg)
             elif kind == "recording":
-                self._stop_recording(leg, None, now)
+                self._keeping.end(leg, now)
                 self._settle(leg, now)
+            elif kind == "report":
+                self._reporting.due(leg, now)
             elif self._sending.digit_due(leg, now):
                 self._settle(leg, now)
+        for heard in self._hearing.handle_deadline(now):
+            self._heard(heard, now)
 
     # ---- what came of it
 
@@ -351,6 +364,10 @@ class MediaCore:
     def outgoing(self) -> list[tuple[int, bytes]]:
         """Datagrams beside the banks, by leg."""
         return _drained(self._datagrams)
+
+    def reports(self) -> list[tuple[int, bytes]]:
+        """Datagrams for the RTCP ports, by leg."""
+        return _drained(self._reporting.reports)
 
     def orders(self) -> list[Order]:
         return _drained(self._orders)
@@ -372,5 +389,6 @@ _HANDLERS: dict[type, Callable[..., None]] = {
     Record: MediaCore._record,
     StopRecording: MediaCore._stop_recording,
     SendDigit: MediaCore._send_digit,
+    Listen: MediaCore._listen,
     CloseLeg: MediaCore._close,
 }

@@ -1,7 +1,7 @@
 """Typed messages over the socket pair between daemon and worker: four bytes of length, then the message. No I/O.
 
 Both ends are the same installation and the same interpreter, and nobody else can reach the pair: `marshal` codes a
-message in 1 µs, where JSON takes 6. A worker's message never holds anything but numbers, texts and tuples of them.
+message in 1 µs, where JSON takes 6. A worker's message never holds anything but numbers, texts, bytes and tuples of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import Any, get_args
 
 from foundation.endpoints import Address
-from ivr.media.messages import Connect, FromWorker, MediaLegId, Remote, ToWorker
+from ivr.media.messages import Connect, FromWorker, MediaLegId, Remote, SrtpKeys, SrtpSuite, ToWorker
 
 Message = ToWorker | FromWorker
 
@@ -32,15 +32,21 @@ def _connect_to_values(message: Connect) -> tuple[Any, ...]:
         message.leg,
         message.generation,
         (remote.address.host, remote.address.port),
+        None if remote.srtp is None else (remote.srtp.suite, remote.srtp.sending, remote.srtp.receiving),
         *_REMOTE_REST(remote),
     )
 
 
-def _connect_from_values(leg: int, generation: int, address: tuple[str, int], *rest: Any) -> Connect:
-    return Connect(MediaLegId(leg), generation, Remote(Address(*address), *rest))
+def _connect_from_values(
+    leg: int, generation: int, address: tuple[str, int], srtp: tuple[SrtpSuite, bytes, bytes] | None, *rest: Any
+) -> Connect:
+    values = dict(zip(_REMOTE_NAMES, rest, strict=True))
+    keys = None if srtp is None else SrtpKeys(*srtp)
+    return Connect(MediaLegId(leg), generation, Remote(address=Address(*address), srtp=keys, **values))
 
 
-_REMOTE_REST = attrgetter(*[field.name for field in fields(Remote)][1:])
+_REMOTE_NAMES = [field.name for field in fields(Remote) if field.name not in ("address", "srtp")]
+_REMOTE_REST = attrgetter(*_REMOTE_NAMES)
 _TYPES: tuple[type, ...] = get_args(ToWorker) + get_args(FromWorker)
 _WRITERS: dict[type, tuple[int, Callable[[Any], tuple[Any, ...]]]] = {
     kind: (number, attrgetter(*(field.name for field in fields(kind)))) for number, kind in enumerate(_TYPES)

@@ -18,6 +18,7 @@ from ivr.media.messages import (
     LegClosed,
     LegFailed,
     LegOpened,
+    Listen,
     MediaLegId,
     Play,
     PlayId,
@@ -99,6 +100,9 @@ class LegHandle:
 
     def send_digit(self, digit: str, milliseconds: int = 100) -> None:
         self._say(SendDigit(self.number, self.generation, digit, milliseconds))
+
+    def listen_for(self, *, talking: bool = False, beep: bool = False) -> None:
+        self._say(Listen(self.number, self.generation, talking, beep))
 
     def close(self) -> None:
         self._say(CloseLeg(self.number, self.generation))

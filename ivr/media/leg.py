@@ -11,9 +11,10 @@ from foundation.endpoints import Address
 from foundation.sound import Codec
 from ivr.media.codecs import Transcoder
 from ivr.media.dtmf import DigitReceiver, DigitSender
-from ivr.media.jitter import Reorder
+from ivr.media.hearing import Wanted
 from ivr.media.messages import Direction, PlayId, Remote
 from ivr.media.pacing import Bank, Track
+from ivr.media.playout import Playout
 from ivr.media.recording import Recording
 from ivr.media.rtp import CLOCK_RATE, Reception
 
@@ -111,8 +112,11 @@ class Playing:
 
 @dataclass(slots=True)
 class Relay:
-    """How packets of one leg become packets of the other. Offsets are None until the stream is known; a new SSRC, or
-    a gap in what the other leg sent, sets them anew."""
+    """How packets of one leg become packets of the other: one for one with a new header (and the other law's bytes),
+    or, where that can't be, through `playout`, from which the target's packets are cut by the clock.
+
+    Offsets are None until the stream is known; a new SSRC, or a gap in what the other leg sent, sets them anew.
+    """
 
     target: Leg
     payload_type: int
@@ -123,7 +127,7 @@ class Relay:
     timestamp_offset: int = 0
     codecs: tuple[Codec, Codec] | None = None
     transcoder: Transcoder | None = None
-    order: Reorder = field(default_factory=Reorder)
+    playout: Playout | None = None
     fast: bool = False
     """Plain rewriting and nobody listens in: the short path."""
 
@@ -152,12 +156,30 @@ class Leg:
     peer: Leg | None = None
     relay: Relay | None = None
     sender: DigitSender | None = None
+    keying: Playing | None = None
+    """A digit as a tone; what plays or passes the bridge waits for it."""
     digits_to_send: list[tuple[str, int]] = field(default_factory=list)
     digits: DigitReceiver = field(default_factory=DigitReceiver)
     recording: Recording | None = None
     reception: Reception = field(default_factory=Reception)
     listens_fully: bool = True
+    wants_talking: bool = False
+    wants_beep: bool = False
+    analysed: bool = False
     packets_sent: int = 0
+
+    @property
+    def wanted(self) -> frozenset[Wanted]:
+        """What its sound is listened to for; keys as tones where the agreement has no better form for them."""
+        remote = self.remote
+        if remote is None or not hears(remote):
+            return frozenset()
+        possible: tuple[tuple[Wanted, bool], ...] = (
+            ("talking", self.wants_talking),
+            ("beep", self.wants_beep),
+            ("digits", remote.telephone_event is None),
+        )
+        return frozenset(name for name, wanted in possible if wanted)
 
     def timestamp_at(self, now: Monotonic) -> int:
         """The leg's RTP time: runs with the clock, and never behind what was already sent."""

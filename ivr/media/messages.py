@@ -19,6 +19,21 @@ Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 
 Tone = Literal["ringback", "beep", "busy", "attention", "test"]
 
+SrtpSuite = Literal["AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SrtpKeys:
+    """What SDES agreed (RFC 4568): the suite, and for each direction 30 bytes, master key then salt. Its text shows no
+    key, so that no log can."""
+
+    suite: SrtpSuite
+    sending: bytes
+    receiving: bytes
+
+    def __repr__(self) -> str:
+        return f"SrtpKeys({self.suite})"
+
 
 @dataclass(frozen=True, slots=True)
 class Remote:
@@ -26,7 +41,9 @@ class Remote:
     valid packet from there fixes the port (symmetric RTP); signed-in signalling may change it, a packet never.
 
     `telephone_event` is the payload type of RFC 4733 events, None where the other side has none; `packet_milliseconds`
-    the ptime. `sources` are further hosts that may send (a trunk's media gateways).
+    the ptime. `sources` are further hosts that may send (a trunk's media gateways). `srtp` None is sound in the clear;
+    `comfort_noise` the payload type of RFC 3389 where both sides know it (13); `rtcp_port` what `a=rtcp` says
+    (RFC 3605), None for the port above.
     """
 
     address: Address
@@ -36,6 +53,9 @@ class Remote:
     packet_milliseconds: int = 20
     direction: Direction = "sendrecv"
     sources: tuple[str, ...] = ()
+    srtp: SrtpKeys | None = None
+    comfort_noise: int | None = None
+    rtcp_port: int | None = None
 
 
 # ---- daemon to worker
@@ -134,6 +154,17 @@ class SendDigit:
 
 
 @dataclass(frozen=True, slots=True)
+class Listen:
+    """Tell of a voice (`Talking`) or of a machine's tone (`Beep`) from now on, or no longer. Costs processor time, so
+    that nobody listens who need not."""
+
+    leg: MediaLegId
+    generation: int
+    talking: bool
+    beep: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CloseLeg:
     leg: MediaLegId
     generation: int
@@ -150,6 +181,7 @@ ToWorker = (
     | Record
     | StopRecording
     | SendDigit
+    | Listen
     | CloseLeg
 )
 
@@ -219,8 +251,42 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
+class Talking:
+    """A voice began (after `milliseconds` of it), or is over after so many, 800 ms of stillness not counted."""
+
+    leg: MediaLegId
+    generation: int
+    began: bool
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Beep:
+    """One steady tone of 140 ms to 3 s is over: an answering machine records from now on."""
+
+    leg: MediaLegId
+    generation: int
+    hertz: int
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoMedia:
+    """For so long nothing came on a line that should be heard. Told once a silence; the next packet ends it."""
+
+    leg: MediaLegId
+    generation: int
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class LegClosed:
-    """What the leg did, for its call record. Jitter in milliseconds (RFC 3550 §6.4.1)."""
+    """What the leg did, for its call record. Jitter in milliseconds (RFC 3550 §6.4.1).
+
+    `remote_lost` and `remote_jitter` are what the other side reported of our sound, `round_trip_milliseconds` from its
+    reports too: all None where it sent none. `mean_opinion_score` is an estimate (ITU-T G.107), 1 to 4.5, of the worse
+    direction that is known; None where neither is.
+    """
 
     leg: MediaLegId
     generation: int
@@ -228,6 +294,12 @@ class LegClosed:
     packets_received: int
     packets_lost: int
     jitter: float
+    remote_lost: int | None = None
+    remote_jitter: float | None = None
+    round_trip_milliseconds: float | None = None
+    mean_opinion_score: float | None = None
 
 
-FromWorker = LegOpened | LegFailed | MediaFlowing | Digit | Played | PlayEnded | Recorded | LegClosed
+FromWorker = (
+    LegOpened | LegFailed | MediaFlowing | Digit | Played | PlayEnded | Recorded | Talking | Beep | NoMedia | LegClosed
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from foundation.endpoints import Address
+from ivr.media.messages import SrtpKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,29 @@ class ListenToDigits:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportTo:
+    """RTCP goes to this address and is taken from there only."""
+
+    leg: int
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Protect:
+    """Sound and reports of the leg go and come under these keys from now on; None: in the clear."""
+
+    leg: int
+    keys: SrtpKeys | None
+
+
+@dataclass(frozen=True, slots=True)
+class CountUnheard:
+    """Tell the core (`unheard`) how many packets the kernel kept away since the last time."""
+
+    leg: int
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """The leg is over: its socket and port are free."""
 
@@ -60,4 +84,15 @@ class FinishRecording:
     path: str
 
 
-Order = SendTo | Latch | ListenToAll | ListenToDigits | Release | WriteRecording | FinishRecording
+Order = (
+    SendTo
+    | Latch
+    | ListenToAll
+    | ListenToDigits
+    | ReportTo
+    | Protect
+    | CountUnheard
+    | Release
+    | WriteRecording
+    | FinishRecording
+)

@@ -11,9 +11,22 @@ from typing import Protocol
 
 from foundation.endpoints import Address
 from foundation.sound import Sound
-from ivr.media.messages import Digit, LegClosed, MediaFlowing, Played, PlayEnded, PlayId, Recorded, Remote, Tone
+from ivr.media.messages import (
+    Beep,
+    Digit,
+    LegClosed,
+    MediaFlowing,
+    NoMedia,
+    Played,
+    PlayEnded,
+    PlayId,
+    Recorded,
+    Remote,
+    Talking,
+    Tone,
+)
 
-MediaEvent = MediaFlowing | Digit | Played | PlayEnded | Recorded | LegClosed
+MediaEvent = MediaFlowing | Digit | Played | PlayEnded | Recorded | Talking | Beep | NoMedia | LegClosed
 
 
 class MediaLost(Exception):
@@ -48,7 +61,13 @@ class MediaLeg(Protocol):
 
     def stop_recording(self) -> None: ...
 
-    def send_digit(self, digit: str, milliseconds: int = 100) -> None: ...
+    def send_digit(self, digit: str, milliseconds: int = 100) -> None:
+        """As telephone events, or as a tone where the other side takes none."""
+        ...
+
+    def listen_for(self, *, talking: bool = False, beep: bool = False) -> None:
+        """Which of `Talking` and `Beep` are told from now on; both False ends it."""
+        ...
 
     def close(self) -> None:
         """Give the port back; every further call on this leg is ignored."""

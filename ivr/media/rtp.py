@@ -80,20 +80,26 @@ class Reception:
     """What came in on one leg (RFC 3550 §A.3, §A.8). Loss and jitter are counted over what is listened to whole:
     where the kernel passes only digits, gaps in the sequence mean nothing."""
 
-    __slots__ = ("_expected", "_highest", "_ssrc", "_transit", "_unheard", "jitter_ticks", "received")
+    __slots__ = ("_cycles", "_transit", "_unheard", "expected", "highest_sequence", "jitter_ticks", "received", "ssrc")
 
     def __init__(self) -> None:
         self.received = 0
         self.jitter_ticks = 0.0
-        self._expected = 0
+        self.expected = 0
+        self.ssrc = -1
+        self.highest_sequence = 0
+        self._cycles = 0
         self._unheard = 0
-        self._ssrc = -1
-        self._highest = 0
         self._transit = 0.0
 
     @property
     def lost(self) -> int:
-        return max(self._expected - (self.received - self._unheard), 0)
+        return max(self.expected - (self.received - self._unheard), 0)
+
+    @property
+    def highest(self) -> int:
+        """The highest sequence number with its wraps counted, in 32 bits."""
+        return (self._cycles + self.highest_sequence) & 0xFFFFFFFF
 
     @property
     def jitter_milliseconds(self) -> float:
@@ -103,10 +109,12 @@ class Reception:
         """One sound packet, in the order of arrival; `now` in seconds."""
         self.received += 1
         transit = now * CLOCK_RATE - timestamp
-        step = (sequence - self._highest) & 0xFFFF
-        if step < _NEW_STREAM_STEP and ssrc == self._ssrc:
-            self._expected += step
-            self._highest = sequence
+        step = (sequence - self.highest_sequence) & 0xFFFF
+        if step < _NEW_STREAM_STEP and ssrc == self.ssrc:
+            self.expected += step
+            if sequence < self.highest_sequence:
+                self._cycles += 0x10000
+            self.highest_sequence = sequence
             difference = transit - self._transit
             if difference < 0:
                 difference = -difference
@@ -114,10 +122,10 @@ class Reception:
             if difference < CLOCK_RATE:
                 self.jitter_ticks += (difference - self.jitter_ticks) / 16
             self._transit = transit
-        elif ssrc != self._ssrc or step < 0x10000 - _NEW_STREAM_STEP:
-            self._ssrc = ssrc
-            self._highest = sequence
-            self._expected += 1
+        elif ssrc != self.ssrc or step < 0x10000 - _NEW_STREAM_STEP:
+            self.ssrc = ssrc
+            self.highest_sequence = sequence
+            self.expected += 1
             self._transit = transit
 
     def count_unheard(self, packets: int) -> None:
@@ -127,4 +135,4 @@ class Reception:
 
     def restart(self) -> None:
         """Listening whole begins (again): the gap since the last packet is no loss."""
-        self._ssrc = -1
+        self.ssrc = -1

@@ -19,15 +19,17 @@ from ivr.media.dtmf import EVENTS, DigitSender
 from ivr.media.leg import Leg, Line, Playing, hears
 from ivr.media.messages import FromWorker, LegFailed, MediaLegId, Play, Played, PlayEnded, PlayId, PlayTone
 from ivr.media.pacing import Bank, Pacer, Track
+from ivr.media.relaying import feed_of
 from ivr.media.rtp import CLOCK_RATE
-from ivr.media.tones import PATTERNS, rendered
+from ivr.media.tones import PATTERNS, key, rendered
 
 SoundLoader = Callable[[str, Codec, int], Octets]
 """Stem, codec and expected milliseconds to encoded bytes; raises OSError when the file can't be read."""
 
-Timer = tuple[Literal["digit heard", "send digit", "recording"], int]
+Timer = tuple[Literal["digit heard", "send digit", "recording", "report"], int]
 
 _BETWEEN_DIGITS_SECONDS = 0.06
+_KEY_TONE_MILLISECONDS = (80, 1000)
 
 
 class Sending:
@@ -111,11 +113,12 @@ class Sending:
         )
 
     def codec_changed(self, leg: Leg) -> None:
-        """A new agreement: the same place of the same sound, in the other codec."""
+        """A new agreement: the same place of the same sound, in the other codec. A tone of a key is given up."""
         playing = leg.playing
+        self._keep_position(leg)
+        leg.keying = leg.in_row = None
         if playing is None:
             return
-        self._keep_position(leg)
         if playing.tone is not None:
             track: Track | None = self._track(rendered(playing.tone, self._codec(leg)))
         else:
@@ -133,7 +136,8 @@ class Sending:
 
     def route(self, leg: Leg, now: Monotonic) -> None:
         """Put the leg where its state says: into a bank with sound or stillness, or out of all."""
-        paced = leg.line is Line.OPEN and leg.sender is None and not self.is_relayed(leg)
+        passed_on = self.is_relayed(leg) and feed_of(leg) is None
+        paced = leg.line is Line.OPEN and leg.sender is None and not passed_on
         remote = leg.remote
         if leg.bank is not None and (
             not paced or remote is None or leg.bank.size != remote.packet_milliseconds * BYTES_A_MILLISECOND
@@ -151,7 +155,14 @@ class Sending:
     def is_relayed(leg: Leg) -> bool:
         """Whether what the leg sends is what its peer says; a sound or tone on the leg itself goes before."""
         peer = leg.peer
-        return leg.playing is None and peer is not None and peer.remote is not None and hears(peer.remote)
+        if leg.playing is not None or leg.keying is not None:
+            return False
+        return peer is not None and peer.remote is not None and hears(peer.remote)
+
+    @staticmethod
+    def packets_sent(leg: Leg) -> int:
+        """In all, those of the bank that it is in counted up to now."""
+        return leg.packets_sent + (0 if leg.bank is None else leg.bank.ticks - leg.bank_ticks)
 
     def tick(self, legs: dict[int, Leg], now: Monotonic) -> Iterator[Bank]:
         """Each bank that is due, filled: its `views` go out to its `legs` before the next step of the iteration."""
@@ -183,18 +194,22 @@ class Sending:
         leg.bank = leg.in_row = None
 
     def _keep_position(self, leg: Leg) -> None:
-        if leg.playing is not None and leg.bank is not None and leg.in_row is leg.playing:
-            leg.playing.position = leg.bank.position(leg.number)
+        if leg.in_row is not None and leg.bank is not None:
+            leg.in_row.position = leg.bank.position(leg.number)
 
     def _arm(self, leg: Leg) -> None:
         """Let the leg's row read what plays, up to the next byte at which something happens."""
-        bank, playing = leg.bank, leg.playing
+        bank, playing = leg.bank, leg.keying or leg.playing
         assert bank is not None
+        self._keep_position(leg)
         if playing is None:
             leg.in_row = None
-            bank.set_silence(leg.number, silence(self._codec(leg), 1))
+            feed = feed_of(leg) if self.is_relayed(leg) else None
+            if feed is None:
+                bank.set_silence(leg.number, silence(self._codec(leg), 1))
+            else:
+                bank.set_feed(leg.number, feed.pull)
             return
-        self._keep_position(leg)
         if len(playing.track.octets) - playing.position < bank.size:
             self._begin_tail(playing, bank.size, silence(self._codec(leg), bank.size))
         limit = len(playing.track.octets) - bank.size + 1
@@ -215,7 +230,7 @@ class Sending:
         playing.track = Track(tail[:size])
 
     def _reached_limit(self, leg: Leg, now: Monotonic) -> None:
-        playing = leg.playing
+        playing = leg.keying or leg.playing
         assert playing is not None
         self._keep_position(leg)
         sent = playing.base + playing.position
@@ -225,7 +240,11 @@ class Sending:
             self._messages.append(
                 Played(MediaLegId(leg.number), leg.generation, playing.play, playing.sent // BYTES_A_MILLISECOND)
             )
-        if over:
+        if over and playing is leg.keying:
+            leg.keying = leg.in_row = None
+            if leg.digits_to_send:
+                self._begin_digit(leg, now)
+        elif over:
             self.end(leg, complete=True)
         elif playing.repeats and playing.position >= len(playing.track.octets):
             playing.base, playing.position, playing.track = sent, 0, playing.lap
@@ -235,23 +254,45 @@ class Sending:
     # ---- digits
 
     def send_digit(self, leg: Leg, digit: str, milliseconds: int, now: Monotonic) -> None:
-        if digit not in EVENTS or leg.remote is None or leg.remote.telephone_event is None:
+        """As telephone events, or as a tone where the other side takes none; one after another."""
+        if digit not in EVENTS or leg.remote is None:
             return
         leg.digits_to_send.append((digit, milliseconds))
-        if leg.sender is None:
+        if leg.sender is None and leg.keying is None:
             self._begin_digit(leg, now)
 
     def _begin_digit(self, leg: Leg, now: Monotonic) -> None:
         remote = leg.remote
-        if remote is None or remote.telephone_event is None or leg.line is not Line.OPEN:
+        if remote is None or leg.line is not Line.OPEN:
             leg.digits_to_send.clear()
             return
-        self._leave(leg)
         digit, milliseconds = leg.digits_to_send.pop(0)
+        if remote.telephone_event is None:
+            self._begin_key_tone(leg, digit, milliseconds)
+            return
+        self._leave(leg)
         leg.sender = DigitSender(
             digit, milliseconds, remote.telephone_event, leg.timestamp_at(now), leg.ssrc, remote.packet_milliseconds
         )
         self._timers.set(("send digit", leg.number), now)
+
+    def _begin_key_tone(self, leg: Leg, digit: str, milliseconds: int) -> None:
+        shortest, longest = _KEY_TONE_MILLISECONDS
+        octets = key(digit, min(max(milliseconds, shortest), longest), self._codec(leg))
+        track = self._track(octets)
+        self._keep_position(leg)
+        leg.keying = Playing(
+            play=PlayId(0),
+            stem=None,
+            tone=None,
+            milliseconds=0,
+            total=len(octets),
+            repeats=False,
+            report_at=None,
+            stop_on_digits="",
+            lap=track,
+            track=track,
+        )
 
     def digit_due(self, leg: Leg, now: Monotonic) -> bool:
         """The next packet of the digit, or the next digit; True when all are sent and the leg may be routed again."""
@@ -264,8 +305,7 @@ class Sending:
             leg.sender = None
             if leg.digits_to_send:
                 self._begin_digit(leg, now)
-                return False
-            return True
+            return leg.sender is None
         self._datagrams.append((leg.number, sender.next_packet(leg.take_sequence())))
         leg.packets_sent += 1
         leg.last_timestamp = (sender.timestamp + sender.milliseconds * CLOCK_RATE // 1000) & 0xFFFFFFFF

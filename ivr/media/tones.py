@@ -7,16 +7,19 @@ Levels in dBm0 (a full-scale sine is +3.14 dBm0, ITU-T G.711).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy
 
 from foundation.sound import Codec
+from ivr.media.analysis import HIGH_HERTZ, KEYS, LOW_HERTZ
 from ivr.media.codecs import Encoder, Octets, Samples
 from ivr.media.messages import Tone
 
 SAMPLE_RATE = 8000
+KEY_PAUSE_MILLISECONDS = 70
 _RAMP_MILLISECONDS = 5
+_LOW_LEVEL, _HIGH_LEVEL = -9.0, -7.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,18 @@ def _render(part: Part, ramps: bool) -> Samples:
         wave[: len(rise)] *= rise
         wave[-len(rise) :] *= rise[::-1]
     return wave.astype(numpy.int16)
+
+
+@lru_cache(maxsize=256)
+def key(digit: str, milliseconds: int, codec: Codec) -> Octets:
+    """A key's two tones (ITU-T Q.23) and the pause after them, encoded."""
+    row, column = divmod(KEYS.index(digit), 4)
+    moments = numpy.arange(milliseconds * SAMPLE_RATE // 1000) / SAMPLE_RATE
+    wave = amplitude(_LOW_LEVEL) * numpy.sin(2 * numpy.pi * LOW_HERTZ[row] * moments)
+    wave += amplitude(_HIGH_LEVEL) * numpy.sin(2 * numpy.pi * HIGH_HERTZ[column] * moments)
+    pause = numpy.zeros(KEY_PAUSE_MILLISECONDS * SAMPLE_RATE // 1000, dtype=numpy.int16)
+    samples = numpy.concatenate([wave.astype(numpy.int16), pause])
+    return numpy.frombuffer(Encoder(codec).encode(samples), dtype=numpy.uint8)
 
 
 @cache

@@ -12,6 +12,7 @@ from ivr.sip.dialog import accepted
 from ivr.sip.events import InviteReceived, Peer
 from ivr.sip.legs import Legs, sdp_of
 from ivr.sip.message import Message, Request
+from ivr.sip.refreshing import LEAST_SECONDS, as_callee, too_brief
 from ivr.sip.session import Event, Session, State
 from ivr.sip.sources import Source
 from ivr.sip.transactions import Transaction
@@ -22,6 +23,7 @@ MOST_SESSIONS = 20_000
 _SHOWN_FIELDS = ("User-Agent", "Subject", "P-Asserted-Identity", "Privacy", "Diversion", "History-Info")
 _PRIVATE = frozenset({"id", "user", "full", "header"})
 ALLOW = ("Allow", ", ".join(ALLOWED))
+SUPPORTED = ("Supported", "timer")
 
 
 class Callee:
@@ -77,9 +79,11 @@ class Callee:
 
     def _refusal(self, request: Request, called: tuple[str, ...]) -> tuple[int, list[tuple[str, str]]] | None:
         """Why this INVITE is not even offered (RFC 3261 §8.2)."""
-        required = request.tokens("Require")
+        required = request.tokens("Require") - {"timer"}
         if required:
             return 420, [("Unsupported", ", ".join(sorted(required)))]
+        if too_brief(request):
+            return 422, [("Min-SE", str(LEAST_SECONDS))]
         if request.body and sdp_of(request) is None:
             return 415, [("Accept", "application/sdp")]
         if self._merged(request) or self._looped(request):
@@ -116,11 +120,11 @@ class Callee:
         if session.state not in (State.OFFERED, State.ALERTING):
             return
         assert session.dialog is not None
-        fields = [
-            ("Contact", self._core.contact(session.transport, session.destination)),
-            ALLOW,
-            ("Content-Type", "application/sdp"),
-        ]
+        session.timer, timer_fields = as_callee(session.invite)
+        session.description = sdp
+        session.allows_update = "update" in session.invite.tokens("Allow")
+        contact = ("Contact", self._core.contact(session.transport, session.destination))
+        fields = [contact, ALLOW, SUPPORTED, *timer_fields, ("Content-Type", "application/sdp")]
         response = response_to(session.invite, 200, session.local_tag, None, fields, sdp)
         dialog, essentials = session.dialog, session.invite.essentials
         session.saved = SavedDialog(

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 from foundation.clock import Monotonic
 from ivr.call import LegId, SavedDialog
-from ivr.sip.core import ALLOWED, Core, branch_of
+from ivr.sip.core import Core, branch_of
 from ivr.sip.dialog import Dialog, answered
 from ivr.sip.events import Credentials, DialogChanged, InviteRequest, OrphanEnded, Peer
+from ivr.sip.inviting import again, calling_dialog, invite_of, route_of
 from ivr.sip.legs import Legs, address_of, sdp_of
 from ivr.sip.message import Fields, Request, Response
 from ivr.sip.session import Effect, Event, Session, State
-from ivr.sip.values import ValueFault, quote
+from ivr.sip.values import ValueFault
 
 ORPHAN_SECONDS = 2.0
 # A BYE after a crash must be above whatever was sent in the dialog since it was last saved.
@@ -21,50 +22,31 @@ _SEQUENCE_JUMP = 100
 _MOST_FORKS = 64
 
 
-def calling_dialog(leg: LegId, request: InviteRequest, sequence: int = 1) -> SavedDialog:
-    """What must be saved before this INVITE leaves: all that its CANCEL needs."""
-    return SavedDialog(
-        leg=leg,
-        direction="out",
-        state="calling",
-        peer=request.peer.name,
-        call_id=request.call_id,
-        local_uri=request.from_uri,
-        local_tag=request.local_tag,
-        remote_uri=request.to_uri,
-        remote_tag=None,
-        remote_target=request.request_uri,
-        route_set=(),
-        cseq=sequence,
-        branch=branch_of(request.call_id, request.local_tag, sequence),
-        transport=request.peer.transport,
-        destination=str(request.peer.destination),
-    )
-
-
 class Caller:
     def __init__(self, core: Core, legs: Legs) -> None:
         self._core = core
         self._legs = legs
 
     def invite(self, leg: LegId, request: InviteRequest, now: Monotonic) -> None:
-        saved = calling_dialog(leg, request)
-        peer = request.peer
+        credentials = self._core.preempt(request.peer, "INVITE", request.request_uri)
+        destination, transport = route_of(request)
         session = Session(
             leg=leg,
             direction="out",
-            peer=peer,
+            peer=request.peer,
             call_id=request.call_id,
             local_tag=request.local_tag,
-            destination=peer.destination,
-            transport=peer.transport,
-            invite=self._build(request, saved, ()),
+            destination=destination,
+            transport=transport,
+            invite=self._build(request, 1, credentials),
             state=State.CALLING,
             request=request,
-            saved=saved,
+            saved=calling_dialog(leg, request),
+            credentials=tuple(credentials),
+            description=request.offer,
         )
         self._core.add(session)
-        self._core.arm(session, "silence", peer.silence_seconds, now)
+        self._core.arm(session, "silence", request.peer.silence_seconds, now)
         self._start(session, now)
 
     def _start(self, session: Session, now: Monotonic) -> None:
@@ -83,40 +65,37 @@ class Caller:
             invite, session.destination, session.transport, heard, now, already_sent=already_sent
         )
 
-    def _build(self, request: InviteRequest, saved: SavedDialog, credentials: Fields) -> Request:
-        peer = request.peer
-        display = f"{quote(request.from_display)} " if request.from_display else ""
-        fields = [
-            ("Via", self._core.via(saved.transport, peer.destination, saved.branch)),
-            ("Max-Forwards", "70"),
-            ("From", f"{display}<{request.from_uri}>;tag={request.local_tag}"),
-            ("To", f"<{request.to_uri}>"),
-            ("Call-ID", request.call_id),
-            ("CSeq", f"{saved.cseq} INVITE"),
-            ("Contact", self._core.contact(saved.transport, peer.destination)),
-            ("Allow", ", ".join(ALLOWED)),
-            ("Supported", "100rel"),
-            *request.extra_headers,
-            *credentials,
-        ]
-        if request.offer:
-            fields.append(("Content-Type", "application/sdp"))
-        return Request("INVITE", request.request_uri, fields, request.offer)
+    def _build(self, request: InviteRequest, sequence: int, credentials: Fields) -> Request:
+        destination, transport = route_of(request)
+        branch = branch_of(request.call_id, request.local_tag, sequence)
+        via = self._core.via(transport, destination, branch)
+        return invite_of(request, sequence, via, self._core.contact(transport, destination), credentials)
 
     # ---- what comes back
 
     def heard(self, session: Session, response: Response | None, now: Monotonic) -> None:
         """A response to the INVITE, or None where none came by Timer B."""
         if response is None:
-            self._legs.step(session, Event.TIMED_OUT, now)
+            if not self._over_udp_instead(session, now):
+                self._legs.step(session, Event.TIMED_OUT, now)
         elif response.status == 100:
             self._legs.step(session, Event.TRYING, now, response)
         elif response.status < 200:
             self._provisional(session, response, now)
         elif response.status < 300:
             self._success(session, response, now)
-        elif not self._challenged(session, response, now):
+        elif not self._met(session, response, now):
             self._legs.step(session, Event.REFUSAL, now, response)
+
+    def _over_udp_instead(self, session: Session, now: Monotonic) -> bool:
+        """A large INVITE whose TCP connection could not be had goes by UDP after all (RFC 3261 §18.1.1)."""
+        request = session.request
+        if session.state is not State.CALLING or request is None or request.peer.tcp is None:
+            return False
+        if session.transport == request.peer.transport:
+            return False
+        self._send_anew(session, replace(request, peer=replace(request.peer, tcp=None)), session.credentials, now)
+        return True
 
     def _provisional(self, session: Session, response: Response, now: Monotonic) -> None:
         tag = response.essentials.recipient.tag
@@ -160,23 +139,33 @@ class Caller:
         dialog: Dialog = self._legs.acknowledge(session, response)
         self._legs.say_bye(session, dialog, lambda answer, at: None, now)
 
-    def _challenged(self, session: Session, response: Response, now: Monotonic) -> bool:
-        """Whether the INVITE was sent again with credentials."""
+    def _met(self, session: Session, response: Response, now: Monotonic) -> bool:
+        """Whether another INVITE was sent in reply to a refusal: with credentials, another offer, elsewhere."""
         if session.request is None or session.state not in (State.CALLING, State.PROCEEDING, State.RINGING):
             return False
         proof = self._core.proof(response, session.invite, session.peer, session.challenges)
-        if proof is None:
-            return False
+        if proof is not None:
+            session.challenges += 1
+            self._send_anew(session, session.request, (proof,), now)
+            return True
+        request = again(self._core, session, response)
+        if request is not None:
+            credentials = self._core.preempt(request.peer, "INVITE", request.request_uri)
+            self._send_anew(session, request, credentials, now)
+        return request is not None
+
+    def _send_anew(self, session: Session, request: InviteRequest, credentials: Fields, now: Monotonic) -> None:
+        """The same call by another INVITE: same Call-ID and tag, the next CSeq."""
         sequence = session.invite.essentials.cseq.number + 1
-        session.challenges += 1
-        session.credentials = (proof,)
-        session.saved = calling_dialog(session.leg, session.request, sequence)
-        session.invite = self._build(session.request, session.saved, session.credentials)
+        session.request, session.credentials = request, tuple(credentials)
+        session.destination, session.transport = route_of(request)
+        session.saved = calling_dialog(session.leg, request, sequence)
+        session.invite = self._build(request, sequence, credentials)
+        session.description = request.offer
         session.state = State.CALLING
         self._core.disarm(session, "set-up", "ring")
         self._core.arm(session, "silence", session.peer.silence_seconds, now)
         self._start(session, now)
-        return True
 
     # ---- after a crash
 

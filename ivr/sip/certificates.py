@@ -13,7 +13,8 @@ from typing import Any
 from OpenSSL import SSL, crypto
 from service_identity import VerificationError
 from twisted.internet.error import ConnectionRefusedError as Refused
-from twisted.internet.error import TCPTimedOutError, TimeoutError
+from twisted.internet.error import TCPTimedOutError, VerifyError
+from twisted.internet.error import TimeoutError as TimedOut
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import (
     Certificate,
@@ -75,12 +76,12 @@ def words_of(reason: Failure, destination: Address) -> str:
         said = "; ".join(str(part[-1]) for part in (error.args[0] if error.args else ()) if part)
         if "verify failed" in said:
             return f"the certificate of {destination} comes from nobody whom we trust, or is out of date"
-        if "certificate" in said:
+        if "alert" in said and ("certificate" in said or "unknown ca" in said):
             return f"{destination} does not accept our certificate: {said}"
         return f"TLS with {destination} failed: {said or 'no reason given'}"
     if isinstance(error, Refused):
         return f"{destination} refused the connection"
-    if isinstance(error, (TCPTimedOutError, TimeoutError)):
+    if isinstance(error, (TCPTimedOutError, TimedOut)):
         return f"{destination} did not answer the connection"
     return f"the connection to {destination} ended: {reason.getErrorMessage()}"
 
@@ -88,16 +89,7 @@ def words_of(reason: Failure, destination: Address) -> str:
 def _server(listen: Listen) -> CertificateOptions:
     own, authorities = _own(listen), _authorities(listen)
     trusted = trustRootFromCertificates(authorities) if authorities else None
-    options: CertificateOptions = (
-        own.options(*authorities)
-        if trusted is None
-        else CertificateOptions(
-            privateKey=own.privateKey.original,
-            certificate=own.original,
-            trustRoot=trusted,
-        )
-    )
-    return options
+    return CertificateOptions(privateKey=own.privateKey.original, certificate=own.original, trustRoot=trusted)
 
 
 def _own(listen: Listen) -> PrivateCertificate:
@@ -106,17 +98,12 @@ def _own(listen: Listen) -> PrivateCertificate:
         own: PrivateCertificate = PrivateCertificate.fromCertificateAndKeyPair(
             Certificate.loadPEM(certificate), KeyPair.load(key, crypto.FILETYPE_PEM)
         )
+    except VerifyError as error:
+        raise CertificateFault(f"{listen.key} is not the key of {listen.certificate}") from error
     except (crypto.Error, ValueError, TypeError) as error:
         raise CertificateFault(
             f"{listen.certificate} and {listen.key} are not a PEM certificate and its key"
         ) from error
-    try:
-        context = SSL.Context(SSL.TLS_METHOD)
-        context.use_certificate(own.original)
-        context.use_privatekey(own.privateKey.original)
-        context.check_privatekey()
-    except SSL.Error as error:
-        raise CertificateFault(f"{listen.key} is not the key of {listen.certificate}") from error
     return own
 
 

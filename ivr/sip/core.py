@@ -11,7 +11,7 @@ from foundation.clock import Monotonic
 from foundation.deadlines import Deadlines
 from foundation.endpoints import Address, Datagram
 from ivr.sip.dialog import Dialog, literal
-from ivr.sip.digest import Nonces, answer, challenge_of
+from ivr.sip.digest import Challenge, Nonces, answer, challenge_of
 from ivr.sip.events import Peer, Reason, SipEvent
 from ivr.sip.message import Fields, Request, Response
 from ivr.sip.session import Session
@@ -36,6 +36,8 @@ PHRASES: Mapping[int, str] = {
     415: "Unsupported Media Type",
     416: "Unsupported URI Scheme",
     420: "Bad Extension",
+    422: "Session Interval Too Small",
+    423: "Interval Too Brief",
     480: "Temporarily Unavailable",
     481: "Call/Transaction Does Not Exist",
     482: "Loop Detected",
@@ -61,10 +63,9 @@ class Random(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Core:
-    """One user agent's shared parts. `contacts` are the addresses that others reach us at, by transport
-    (`udp`, `tcp`, `tls`; `udp6` and so on for IPv6 where that is another address).
-
-    `strangers` counts datagrams that were met with silence, `faults` those of peers that could not be read.
+    """One user agent's shared parts. `contacts` are the addresses that others reach us at, by transport (`udp`, `tcp`,
+    `tls`; `udp6` and so on for IPv6 where that is another address). `challenges` are each peer's latest. `strangers`
+    counts datagrams that were met with silence, `faults` those of peers that could not be read.
     """
 
     contacts: Mapping[str, Address]
@@ -75,6 +76,7 @@ class Core:
     told: list[SipEvent] = field(default_factory=list)
     deadlines: Deadlines[DeadlineKey] = field(default_factory=Deadlines)
     nonces: Nonces = field(default_factory=Nonces)
+    challenges: dict[str, Challenge] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
     dialogs: dict[tuple[str, str], Session] = field(default_factory=dict)
     calls: dict[str, list[Session]] = field(default_factory=dict)
@@ -174,6 +176,8 @@ class Core:
         now: Monotonic,
     ) -> Transaction:
         request = make(credentials)
+        if not credentials and (known := self.preempt(peer, request.method, request.uri)):
+            request.replace_fields((*request.fields, *known))
 
         def hears(response: Response | None, at: Monotonic) -> None:
             if response is not None and response.status < 200:
@@ -193,8 +197,18 @@ class Core:
         challenge = challenge_of(response)
         if challenge is None or (challenges > 0 and not challenge.stale):
             return None
+        self.challenges[peer.name] = challenge
         count = self.nonces.count(peer.name, challenge.nonce)
         return answer(challenge, peer.credentials, request.method, request.uri, self.token(), count)
+
+    def preempt(self, peer: Peer, method: str, request_uri: str) -> Fields:
+        """Credentials for a challenge that this peer gave before: most take its nonce again, which saves a round trip a
+        call; one that does not challenges anew (RFC 3261 §22.3)."""
+        challenge = self.challenges.get(peer.name)
+        if challenge is None or peer.credentials is None or not challenge.auth_offered:
+            return ()
+        count = self.nonces.count(peer.name, challenge.nonce)
+        return (answer(challenge, peer.credentials, method, request_uri, self.token(), count),)
 
     def reply(
         self,

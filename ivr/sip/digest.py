@@ -10,7 +10,7 @@ from ivr.sip.events import Credentials
 from ivr.sip.message import Response
 from ivr.sip.values import ValueFault, quote, split, unquote
 
-_HASHES: Mapping[str, Callable[[bytes], str]] = {
+HASHES: Mapping[str, Callable[[bytes], str]] = {
     "md5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
     "sha-256": lambda data: hashlib.sha256(data).hexdigest(),
 }
@@ -51,7 +51,7 @@ def _challenge(text: str, field: str) -> Challenge | None:
         return None
     algorithm = named.get("algorithm", "MD5")
     qop = {option.strip().lower() for option in named.get("qop", "").split(",") if option.strip()}
-    if algorithm.lower() not in _HASHES or not named.get("nonce") or (qop and "auth" not in qop):
+    if algorithm.lower() not in HASHES or not named.get("nonce") or (qop and "auth" not in qop):
         return None
     stale = named.get("stale", "").lower() == "true"
     return Challenge(field, named.get("realm", ""), named["nonce"], algorithm, named.get("opaque"), bool(qop), stale)
@@ -66,7 +66,7 @@ def answer(
     challenge: Challenge, credentials: Credentials, method: str, uri: str, client_nonce: str, count: int
 ) -> tuple[str, str]:
     """The header field that answers; `count` is how often this nonce was used, from 1."""
-    digest = _HASHES[challenge.algorithm.lower()]
+    digest = HASHES[challenge.algorithm.lower()]
 
     def hashed(*parts: str) -> str:
         return digest(":".join(parts).encode("utf-8", "surrogateescape"))

@@ -6,17 +6,21 @@ Strangers get silence. What a peer does wrong gets the reply that RFC 3261 asks 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from foundation.clock import Monotonic
 from foundation.endpoints import Address, Datagram
 from ivr.call import LegId, SavedDialog
 from ivr.sip.callee import ALLOW, Callee
-from ivr.sip.caller import Caller, calling_dialog
+from ivr.sip.caller import Caller
 from ivr.sip.core import ALLOWED, Core, Random, response_to
 from ivr.sip.events import InviteRequest, Peer, Pinged, Reason, Registration, SipEvent
 from ivr.sip.indialog import InDialog
+from ivr.sip.inviting import calling_dialog
 from ivr.sip.legs import EXPIRED, Legs
 from ivr.sip.message import Fields, MessageFault, Request, Response, parse
+from ivr.sip.proving import Proving
+from ivr.sip.registrar import Answer, Binding, Registrar
 from ivr.sip.registration import Registrations
 from ivr.sip.session import Event, Session
 from ivr.sip.sources import Source, Sources
@@ -32,7 +36,8 @@ class UserAgent:
     """A `DatagramEndpoint[SipEvent]`.
 
     `contacts`: the address that others reach us at, by transport (`udp`, `tcp`, `tls`). `sources`: who may speak.
-    `is_ours(uri)`: whether a called URI is one of our numbers. Commands on a leg that is over do nothing.
+    `is_ours(uri)`: whether a called URI is one of our numbers. `desks`: passwords of those whose phones register with us,
+    from sources that are `challenged`. Commands on a leg that is over do nothing.
     """
 
     def __init__(
@@ -42,8 +47,11 @@ class UserAgent:
         is_ours: Callable[[str], bool],
         random: Random,
         times: Times | None = None,
+        desks: Mapping[str, str] | None = None,
     ) -> None:
         self._core = Core(contacts, sources, random, times or Times())
+        secret = random.getrandbits(256).to_bytes(32, "big")
+        self._registrar = Registrar(Proving(secret, self._core.token), desks or {})
         self._legs = Legs(self._core)
         self._caller = Caller(self._core, self._legs)
         self._callee = Callee(self._core, self._legs, is_ours)
@@ -208,6 +216,16 @@ class UserAgent:
     def unregister(self, peer: str, now: Monotonic) -> None:
         self._registrations.unregister(peer, now)
 
+    # ---- desks that register with us
+
+    def set_desks(self, passwords: Mapping[str, str]) -> None:
+        """Other desks or passwords from now on; who is gone is registered no more."""
+        self._registrar.reconfigure(passwords)
+
+    def phones(self, desk: str, now: Monotonic) -> list[Binding]:
+        """Where a desk's phones are, the preferred one first."""
+        return self._registrar.phones(desk, now)
+
     def _ping_ended(self, name: str, response: Response | None, now: Monotonic, seconds: float) -> None:
         transaction = self._pings.pop(name, None)
         if transaction is None:
@@ -245,10 +263,23 @@ class UserAgent:
             self._cancel(transaction, source, now)
         elif request.essentials.recipient.tag is not None:
             self._within(transaction, peer, source, now)
+        elif request.method == "REGISTER" and peer.challenged:
+            answer = self._registrar.register(request, source, transport, now)
+            self._core.reply(transaction, answer.status, now, tag=self._core.token(), fields=answer.fields)
         elif request.method == "INVITE" and _serves(request.uri):
-            self._callee.receive(transaction, peer, source, transport, now)
+            self._invited(transaction, peer, source, transport, now)
         else:
             self._outside(transaction, now)
+
+    def _invited(self, transaction: Transaction, peer: Source, source: Address, transport: str, now: Monotonic) -> None:
+        """A call from a trunk, or from a desk that proves which one it is."""
+        if peer.challenged:
+            desk = self._registrar.who(transaction.request, now)
+            if isinstance(desk, Answer):
+                self._core.reply(transaction, desk.status, now, tag=self._core.token(), fields=desk.fields)
+                return
+            peer = replace(peer, peer=desk)
+        self._callee.receive(transaction, peer, source, transport, now)
 
     def _session_of(self, request: Request, peer: Source, source: Address) -> Session | None:
         """The leg that a request belongs to, where it comes from the peer that the leg is with."""
@@ -323,6 +354,8 @@ class UserAgent:
             self._in_dialog.retry_reoffer(session, now)
         elif timer == "reoffer silent":
             self._in_dialog.reoffer_silent(session, now)
+        elif timer == "refresh":
+            self._in_dialog.refresh(session, now)
         elif timer == "orphan":
             self._legs.report_noted(session)
 

@@ -24,19 +24,22 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A trunk or a desk on the wire: where its requests go and what it may know."""
+    """A trunk or a desk on the wire: where its requests go and what it may know. `tcp`: where a peer that is spoken to by
+    UDP takes TCP as well; an INVITE of more than 1,300 bytes goes there."""
 
     name: str
     destination: Address
     transport: Literal["udp", "tcp", "tls"] = "udp"
     credentials: Credentials | None = None
     silence_seconds: float = 6.0
+    tcp: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class InviteRequest:
     """An INVITE to send. URIs are whole (`sip:+31612345678@127.0.0.1:5070;user=phone`), display name in `from_display`.
-    `extra_headers` in order (P-Asserted-Identity, Privacy, …); `offer` is our SDP."""
+    `extra_headers` in order (P-Asserted-Identity, Privacy, …); `offer` is our SDP, `other_offer` what is tried once where
+    that is refused with 488 or 606. `session_seconds` is the session timer that we wish for (RFC 4028), 0 none."""
 
     peer: Peer
     request_uri: str
@@ -48,6 +51,8 @@ class InviteRequest:
     offer: bytes
     extra_headers: tuple[tuple[str, str], ...] = ()
     ring_seconds: float = 25.0
+    other_offer: bytes | None = None
+    session_seconds: int = 1800
 
 
 @dataclass(frozen=True, slots=True)

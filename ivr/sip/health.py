@@ -1,6 +1,8 @@
 """A trunk's health as a table: pings missed and answered, registration, 503. No I/O.
 
-One missed OPTIONS takes nothing down; one answered brings it back.
+One missed OPTIONS takes nothing down; one answered brings it back. Some trunks take calls and never answer OPTIONS: what
+they say to an INVITE is a sign of life too, and one that was silent from the start is tried with a single call now and
+then.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from foundation.clock import Monotonic, Saved
 
 MISSES_BEFORE_DOWN = 3
 LONGEST_RETRY_AFTER = 600.0
+PROBE_SECONDS = 30.0
+"""How often a trunk that is down and never answered OPTIONS may be tried with one call."""
 
 
 class State(StrEnum):
@@ -52,12 +56,33 @@ class Health:
     last_error: str | None = None
     last_error_at: Saved | None = None
     round_trip: float | None = field(default=None)
+    answers_pings: bool = False
+    answers_calls: bool = False
+    probe_at: Monotonic = Monotonic(float("-inf"))
 
     def answered(self, seconds: float) -> None:
         """A ping was answered after so many seconds, with whatever status but a 5xx."""
         self.state, self.misses, self.round_trip = TABLE[self.state, Event.ANSWERED], 0, seconds
+        self.answers_pings = True
+
+    def call_answered(self) -> None:
+        """Any response to an INVITE above 100 that is no fault of the trunk's."""
+        self.answers_calls = True
+        if not self.answers_pings:
+            self.state, self.misses = TABLE[self.state, Event.ANSWERED], 0
+
+    def call_unanswered(self, at: Saved) -> None:
+        """Silence to an INVITE. It counts where nothing else tells how the trunk is."""
+        self.answers_calls = False
+        if self.answers_pings:
+            self.fault("no answer to INVITE", at)
+        else:
+            self.missed("no answer to INVITE", at)
 
     def missed(self, why: str, at: Saved) -> None:
+        if self.answers_calls and not self.answers_pings:
+            self.fault(f"{why}; it takes calls all the same", at)
+            return
         self.misses += 1
         event = Event.MISSED_TOO_OFTEN if self.misses >= MISSES_BEFORE_DOWN else Event.MISSED
         self.state = TABLE[self.state, event]
@@ -79,6 +104,18 @@ class Health:
 
     def usable(self, now: Monotonic) -> bool:
         return self.word(now) == "up"
+
+    @property
+    def probed_by_calls(self) -> bool:
+        """Down, and OPTIONS will not tell when it is back."""
+        return self.state is State.DOWN and not self.answers_pings
+
+    def probe(self, now: Monotonic) -> bool:
+        """Whether one call may try it now; the next one `PROBE_SECONDS` later."""
+        if not self.probed_by_calls or now < self.probe_at:
+            return False
+        self.probe_at = Monotonic(now + PROBE_SECONDS)
+        return True
 
     def word(self, now: Monotonic) -> str:
         """For `TrunkStatus.state`."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 
 from foundation.clock import Monotonic
-from ivr.sip.callee import ALLOW
+from ivr.sip.callee import ALLOW, SUPPORTED
 from ivr.sip.core import Core, response_to
+from ivr.sip.dialog import Dialog
 from ivr.sip.events import Confirmed, DigitByInfo, ReofferAnswered, Reoffered
 from ivr.sip.legs import Legs, sdp_of
 from ivr.sip.message import Fields, Request, Response
+from ivr.sip.refreshing import LEAST_SECONDS, Refresh, as_callee, as_caller, too_brief, wanted_longer
 from ivr.sip.session import Event, Session, State
 from ivr.sip.transactions import Transaction
 
@@ -18,6 +20,7 @@ _RELAY_DURATION = re.compile(rb"duration\s*=\s*([0-9]{1,5})", re.IGNORECASE)
 _BY_NUMBER = {"10": "*", "11": "#", "12": "A", "13": "B", "14": "C", "15": "D"}
 _SDP = ("Content-Type", "application/sdp")
 _GONE = (404, 408, 410, 481)
+_REFRESH_AGAIN_SECONDS = 5.0
 
 
 class InDialog:
@@ -72,16 +75,25 @@ class InDialog:
             )
         elif request.body and offer is None:
             self._core.reply(transaction, 415, now, fields=[("Accept", "application/sdp")])
+        elif too_brief(request):
+            self._core.reply(transaction, 422, now, fields=[("Min-SE", str(LEAST_SECONDS))])
         else:
             if session.dialog is not None:
                 session.dialog.refresh(request)
             if request.method == "UPDATE" and offer is None:
-                self._core.reply(transaction, 200, now, fields=self._answer_fields(session))
+                timer_fields = self._kept(session, request, now)
+                self._core.reply(transaction, 200, now, fields=[*self._answer_fields(session), *timer_fields])
                 return
             session.reoffered = transaction
             if request.method == "INVITE":
                 self._core.reply(transaction, 100, now)
             self._core.told.append(Reoffered(session.leg, offer))
+
+    def _kept(self, session: Session, request: Request, now: Monotonic) -> list[tuple[str, str]]:
+        """Begin the session timer anew, or end it, as this refresh of theirs says; the fields of our 2xx."""
+        timer, fields = as_callee(request)
+        self._legs.keep(session, timer, now)
+        return fields
 
     def _answer_fields(self, session: Session) -> list[tuple[str, str]]:
         return [("Contact", self._core.contact(session.transport, session.destination)), ALLOW]
@@ -94,7 +106,9 @@ class InDialog:
         if sdp is None:
             self._core.reply(transaction, 488, now)
             return
-        fields = [*self._answer_fields(session), _SDP]
+        session.description = sdp
+        timer_fields = self._kept(session, transaction.request, now)
+        fields = [*self._answer_fields(session), SUPPORTED, *timer_fields, _SDP]
         response = response_to(transaction.request, 200, session.local_tag, None, fields, sdp)
         if transaction.request.method == "UPDATE":
             self._core.transactions.respond(transaction, response, now)
@@ -146,7 +160,8 @@ class InDialog:
     def _send_reoffer(self, session: Session, sdp: bytes, credentials: Fields, challenges: int, now: Monotonic) -> None:
         assert session.dialog is not None
         destination, transport = self._core.route(session, session.dialog)
-        fields = [*self._answer_fields(session), *credentials, _SDP]
+        timer_fields = () if session.timer is None else session.timer.fields()
+        fields = [*self._answer_fields(session), SUPPORTED, *timer_fields, *credentials, _SDP]
         invite = session.dialog.request("INVITE", self._core.via(transport, destination), fields, sdp)
         acknowledgement: list[bytes] = []
 
@@ -162,7 +177,13 @@ class InDialog:
         if session.reoffer_sent is not None and session.reoffering is not None:
             self._core.transactions.give_up(session.reoffer_sent)
             session.reoffering = session.reoffer_sent = None
-            self._core.told.append(ReofferAnswered(session.leg, None, None))
+            self._answered(session, None, None)
+
+    def _answered(self, session: Session, status: int | None, body: bytes | None) -> None:
+        """Tell how our re-INVITE ended, unless it was only a refresh."""
+        told, session.refreshing = not session.refreshing, False
+        if told:
+            self._core.told.append(ReofferAnswered(session.leg, status, body))
 
     def _reoffer_heard(
         self,
@@ -190,12 +211,66 @@ class InDialog:
         if proof is not None:
             self._send_reoffer(session, session.reoffering, (proof,), challenges + 1, now)
             return
-        session.reoffering = None
+        if response is not None and response.status == 422 and self._longer(session, response):
+            self._send_reoffer(session, session.reoffering, credentials, challenges, now)
+            return
+        offered, session.reoffering = session.reoffering, None
         status = None if response is None else response.status
-        body = sdp_of(response) if response is not None and response.status < 300 else None
-        self._core.told.append(ReofferAnswered(session.leg, status, body))
+        body = None
+        if response is not None and response.status < 300:
+            body, session.description = sdp_of(response), offered
+            self._legs.keep(session, as_caller(response), now)
+        elif session.refreshing and session.timer is not None:
+            self._core.arm(session, "refresh", _REFRESH_AGAIN_SECONDS, now)
+        self._answered(session, status, body)
         if response is None or response.status in _GONE:
             self._legs.step(session, Event.LOST, now)
+
+    # ---- session timers (RFC 4028)
+
+    def refresh(self, session: Session, now: Monotonic) -> None:
+        """Our turn to say that the call is still up: by UPDATE where they take it, else by a re-INVITE."""
+        if session.state is not State.UP or session.timer is None or session.dialog is None:
+            return
+        if session.reoffered is not None or session.unacknowledged is not None or session.reoffering is not None:
+            self._core.arm(session, "refresh", _REFRESH_AGAIN_SECONDS, now)
+        elif session.allows_update:
+            self._update(session, session.dialog, now)
+        else:
+            session.refreshing, session.reoffering = True, session.description
+            self._send_reoffer(session, session.description, (), 0, now)
+
+    def _update(self, session: Session, dialog: Dialog, now: Monotonic) -> None:
+        destination, transport = self._core.route(session, dialog)
+
+        def make(credentials: Fields) -> Request:
+            timer_fields = () if session.timer is None else session.timer.fields()
+            fields = (*self._answer_fields(session), SUPPORTED, *timer_fields, *credentials)
+            return dialog.request("UPDATE", self._core.via(transport, destination), fields)
+
+        def heard(response: Response | None, at: Monotonic) -> None:
+            if session.state is not State.UP or session.timer is None:
+                return
+            if response is None or response.status in _GONE:
+                self._legs.step(session, Event.LOST, at)
+            elif response.status < 300:
+                dialog.refresh(response)
+                self._legs.keep(session, as_caller(response), at)
+            else:
+                session.allows_update = response.status not in (405, 501)
+                soon = not session.allows_update or self._longer(session, response)
+                self._core.arm(session, "refresh", 0.0 if soon else _REFRESH_AGAIN_SECONDS, at)
+
+        self._core.ask(make, session.peer, destination, transport, heard, now)
+
+    def _longer(self, session: Session, response: Response) -> bool:
+        """Whether a 422 wants a longer interval than ours; it is ours from now on."""
+        timer = session.timer
+        longer = wanted_longer(response, timer.seconds) if timer is not None and response.status == 422 else None
+        if timer is None or longer is None:
+            return False
+        session.timer = Refresh(longer, timer.by_us)
+        return True
 
     def _acknowledge(self, session: Session, invite: Request, response: Response, credentials: Fields) -> None:
         assert session.dialog is not None

@@ -13,10 +13,11 @@ from ivr.sip.core import Core, reason_fields, reasons_of
 from ivr.sip.dialog import Dialog, answered
 from ivr.sip.events import Answered, Confirmed, DialogChanged, Ended, Failed, OrphanEnded, Progressed, Reason
 from ivr.sip.message import Fields, Message, Request, Response
+from ivr.sip.refreshing import Refresh, as_caller
 from ivr.sip.session import TABLE, Effect, Event, Session, State, Unacknowledged
 from ivr.sip.transactions import cancel_of
 
-TIMERS = ("silence", "set-up", "ring", "cancel", "resend", "no ACK", "reoffer", "reoffer silent")
+TIMERS = ("silence", "set-up", "ring", "cancel", "resend", "no ACK", "reoffer", "reoffer silent", "refresh", "session")
 
 EXPIRED: Mapping[str, Event] = {
     "silence": Event.SILENCE,
@@ -24,6 +25,7 @@ EXPIRED: Mapping[str, Event] = {
     "ring": Event.RING_EXPIRED,
     "cancel": Event.CANCEL_EXPIRED,
     "no ACK": Event.NO_ACK,
+    "session": Event.LOST,
 }
 
 Message_ = Message | None
@@ -138,11 +140,23 @@ class Legs:
         assert isinstance(message, Response)
         # Where the answer came reliably with a provisional response the 200 need not repeat it (RFC 3262 §5).
         early = session.early_media.get(message.essentials.recipient.tag or "")
+        session.allows_update = "update" in message.tokens("Allow")
+        self.keep(session, as_caller(message), now)
         self._core.told.append(Answered(session.leg, sdp_of(message) or early))
 
     def _confirm(self, session: Session, message: Message_, now: Monotonic) -> None:
         session.unacknowledged = None
+        self.keep(session, session.timer, now)
         self._core.told.append(Confirmed(session.leg, None if message is None else sdp_of(message)))
+
+    def keep(self, session: Session, timer: Refresh | None, now: Monotonic) -> None:
+        """The session timer from now on, begun anew by each refresh; None: there is none."""
+        session.timer = timer
+        self._core.disarm(session, "refresh", "session")
+        if timer is not None:
+            self._core.arm(session, "session", timer.over, now)
+            if timer.by_us:
+                self._core.arm(session, "refresh", timer.due, now)
 
     def _save_up(self, session: Session, message: Message_, now: Monotonic) -> None:
         dialog, saved = session.dialog, session.saved

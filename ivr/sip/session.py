@@ -16,6 +16,7 @@ from ivr.call import LegId, SavedDialog
 from ivr.sip.dialog import Dialog
 from ivr.sip.events import InviteRequest, Peer, SipEvent
 from ivr.sip.message import Request, Response
+from ivr.sip.refreshing import Refresh
 from ivr.sip.transactions import Transaction
 
 
@@ -183,8 +184,9 @@ class Session:
 
     `acknowledged` holds the ACK for each To tag that answered: the first is the call, the others were forks.
     `early_media` are the descriptions that came with provisional responses, by To tag. `noted` is the event with which
-    the leg will end. `reoffered` is their re-INVITE or UPDATE that waits for our answer, `reoffering` our new offer as
-    long as it is not agreed, `reoffer_sent` its INVITE while that is on its way.
+    the leg will end. `description` is the SDP that we sent last, `timer` the session timer. `reoffered` is their
+    re-INVITE or UPDATE that waits for our answer, `reoffering` our new offer as long as it is not agreed, `reoffer_sent`
+    its INVITE while that is on its way; `refreshing` says that it is only a refresh of the session timer.
     """
 
     leg: LegId
@@ -215,3 +217,8 @@ class Session:
     reoffering: bytes | None = None
     reoffer_sent: Transaction | None = None
     orphan: bool = False
+    redirects: int = 0
+    description: bytes = b""
+    allows_update: bool = False
+    timer: Refresh | None = None
+    refreshing: bool = False

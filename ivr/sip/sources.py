@@ -19,12 +19,14 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 @dataclass(frozen=True, slots=True)
 class Source:
     """A trunk or a desk, seen from the network. `trusted`: its P-Asserted-Identity is believed (RFC 3325 §5).
-    `credentials` are for challenges to our requests in its own calls."""
+    `credentials` are for challenges to our requests in its own calls. `challenged`: it must prove who it is, request by
+    request; its peer is then the desk that it proves to be."""
 
     peer: str
     networks: tuple[Network, ...]
     trusted: bool = True
     credentials: Credentials | None = None
+    challenged: bool = False
 
 
 def source(
@@ -33,6 +35,12 @@ def source(
     """From spelled networks or single addresses (`10.1.0.0/16`, `127.0.0.1`). Raises ValueError with the bad one."""
     read = tuple(ipaddress.ip_network(network, strict=False) for network in networks)
     return Source(peer, read, trusted, credentials)
+
+
+def desk_networks(networks: Sequence[str]) -> list[Source]:
+    """`desks_from`: where phones may register and call, once they have proved which desk they are. Raises ValueError."""
+    read = tuple(ipaddress.ip_network(network, strict=False) for network in networks)
+    return [Source("desks_from", read, trusted=False, challenged=True)] if read else []
 
 
 class Sources:

@@ -7,12 +7,21 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.interfaces import IAddress, IListeningPort, IReactorTCP, IReactorTime, ITCPTransport
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IHandshakeListener,
+    IListeningPort,
+    IReactorTCP,
+    IReactorTime,
+    ITCPTransport,
+)
 from twisted.internet.protocol import ClientFactory, Protocol, ServerFactory, connectionDone
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from foundation.endpoints import Address, Datagram
 from ivr.sip.certificates import Certificates, words_of
@@ -20,6 +29,7 @@ from ivr.sip.framing import PING, PONG, Framer, StreamFault
 from ivr.sip.listen import Listen
 
 CONNECT_SECONDS = 4
+HANDSHAKE_SECONDS = 4.0
 KEEP_ALIVE_SECONDS = 25.0
 MOST_CONNECTIONS = 1024
 MOST_A_HOST = 64
@@ -47,6 +57,7 @@ class Streams:
         certificates: Certificates | None = None,
     ) -> None:
         self._reactor = reactor
+        self.time = cast(IReactorTime, reactor)
         self._knows = knows
         self._certificates = certificates
         self.received = received
@@ -55,7 +66,7 @@ class Streams:
         self._opening: dict[_Key, list[bytes]] = {}
         self._ports: list[tuple[Listen, IListeningPort]] = []
         self._keeping = LoopingCall(self._keep_alive)
-        self._keeping.clock = cast(IReactorTime, reactor)
+        self._keeping.clock = self.time
 
     def listen(self, listen: Listen) -> None:
         """Raises CannotListenError."""
@@ -130,6 +141,7 @@ class Streams:
             self._keeping.stop()
 
 
+@implementer(IHandshakeListener)
 class _Stream(Protocol):
     def __init__(self, streams: Streams, key: _Key, *, ours: bool) -> None:
         self.key = key
@@ -138,8 +150,12 @@ class _Stream(Protocol):
         self._framer = Framer(opened_by_us=ours)
         self._answered = 0
         self._pinged = 0
+        self._why = ""
+        self._handshake: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
+        if self.key[0] == "tls":
+            self._handshake = self._streams.time.callLater(HANDSHAKE_SECONDS, self._no_handshake)
         cast(ITCPTransport, self.transport).setTcpNoDelay(True)
         cast(ITCPTransport, self.transport).setTcpKeepAlive(True)
         self._streams.opened(self)
@@ -158,8 +174,19 @@ class _Stream(Protocol):
         for message in messages:
             self._streams.received(message, peer, transport)
 
+    def handshakeCompleted(self) -> None:
+        if self._handshake is not None:
+            self._handshake.cancel()
+            self._handshake = None
+
+    def _no_handshake(self) -> None:
+        self._handshake = None
+        self._why = f"{self.key[1]} is silent when spoken to in TLS; is it a port for plain SIP?"
+        self.close()
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._streams.lost(self.key, self, words_of(reason, self.key[1]))
+        self.handshakeCompleted()
+        self._streams.lost(self.key, self, self._why or words_of(reason, self.key[1]))
 
     def keep_alive(self) -> None:
         if not self._ours:

@@ -102,6 +102,9 @@ class Trunk:
     def alert_capacity(self, now: Monotonic) -> Capacity:
         if self.health.word(now) == "refusing":
             return Capacity(0, self.health.refusing_until)
+        if self.health.probed_by_calls:
+            due = self.health.probe_at <= now
+            return Capacity(min(self.places(Use.ALERT), 1) if due else 0, None if due else self.health.probe_at)
         if not self.health.usable(now) or not (places := self.places(Use.ALERT)):
             return Capacity(0, None)
         ahead = self._ahead() - self._waiting
@@ -175,6 +178,7 @@ class TrunkGroup:
         trunk = self._choose([one for one in self.trunks.values() if one.alert_capacity(now).places], avoid)
         if trunk is None or not trunk.take(Use.ALERT):
             return None
+        trunk.health.probe(now)
         self.prefixes.take(number)
         return trunk.name
 

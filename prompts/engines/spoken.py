@@ -35,6 +35,10 @@ class ChildEngine:
         voice = self._voices.get("nl", next(iter(self._voices.values()), "none"))
         return f"{self.kind} {voice.rpartition('/')[2]} {self._words_per_minute}"
 
+    @property
+    def pid(self) -> int | None:
+        return self.child.pid
+
     async def speak(self, words: str, language: str) -> Spoken:
         """Raises SpeechFailed."""
         voice = self._voices.get(language)

@@ -12,6 +12,9 @@ from typing import Any
 
 from prompts.frames import Frame, FrameReader
 
+NICENESS = 5
+"""Rendering yields to calls that are up where a machine has no core left."""
+
 
 class CannotSay(Exception):
     """The request is understood and will never succeed; the message says why."""
@@ -19,6 +22,7 @@ class CannotSay(Exception):
 
 def serve(speak: Callable[[dict[str, Any]], tuple[bytes, int]]) -> None:
     """`speak` gives samples and their rate for a request, or raises CannotSay."""
+    os.nice(NICENESS)
     answers = os.dup(1)
     os.dup2(2, 1)  # whatever a library prints must not land between two frames
     reader = FrameReader()

@@ -169,11 +169,12 @@ MOMENT_RULES = (
     ),
     rule(
         "year",
-        r"(?<!\w)(?P<keep>(?:in|sinds|uit|jaar|bouwjaar|vanaf|van|anno|eind|begin) )(?P<year>1[5-9]\d\d|20\d\d)"
+        r"(?<!\w)(?P<keep>(?:in|sinds|uit|jaar|bouwjaar|vanaf|van|anno|eind|begin|plein) )(?P<year>1[5-9]\d\d|20\d\d)"
         r"(?![\w\-]|[.,]\d| ?[A-Z]{2}\b| (?:euro|meter|inwoners|mensen))",
         lambda match: year(int(match["year"])),
         ("bouwjaar 2019", "bouwjaar tweeduizend negentien"),
         ("In 1998", "In negentien achtennegentig"),
+        ("Plein 1944", "Plein negentien vierenveertig"),
         flags=re.IGNORECASE,
     ),
 )

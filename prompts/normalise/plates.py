@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from prompts.normalise.numbers import DIGITS, digits, pair
-from prompts.normalise.rule import rule
+from prompts.normalise.rule import apart, rule
 
 _SIDE_CODES = (
     "LL-99-99", "99-99-LL", "99-LL-99", "LL-99-LL", "LL-LL-99", "99-LL-LL", "99-LLL-9",
@@ -46,7 +46,7 @@ PLATE_RULES = (
     rule(
         "Dutch number plate",
         rf"(?<![\w\-])(?P<plate>{_WITH_DASHES})(?![\w\-])",
-        _plate,
+        apart(_plate),
         ("12-ABC-3", "twaalf, A B C, drie"),
         ("XX-12-34", "X X, twaalf, vierendertig"),
         ("G-001-BB", "G, nul nul een, B B"),
@@ -65,7 +65,7 @@ PLATE_RULES = (
     rule(
         "Dutch number plate, small letters or no dashes",
         rf"(?P<keep>\b(?:kenteken(?:plaat|nummer)?|met nummer)(?: is)?:? )(?P<plate>{_WITHOUT}|{_WITH_DASHES})(?![\w\-])",
-        _plate,
+        apart(_plate),
         ("kenteken 12abc3", "kenteken twaalf, A B C, drie"),
         ("kenteken 12 ABC 3", "kenteken twaalf, A B C, drie"),
         ("kenteken: g-001-bb", "kenteken: G, nul nul een, B B"),
@@ -74,21 +74,21 @@ PLATE_RULES = (
     rule(
         "number plate without dashes",
         r"(?<![\w\-])(?P<plate>\d{2}[A-Z]{3}\d|\d[A-Z]{3}\d{2}|[A-Z]{2}\d{3}[A-Z]|[A-Z]\d{3}[A-Z]{2}|[A-Z]{3}\d{2}[A-Z]|[A-Z]\d{2}[A-Z]{3}|[A-Z]{2}\d{2}[A-Z]{2})(?![\w\-])",
-        _plate,
+        apart(_plate),
         ("12ABC3", "twaalf, A B C, drie"),
         ("G001BB", "G, nul nul een, B B"),
     ),
     rule(
         "Belgian number plate",
         r"(?<![\w\-])(?P<plate>[1-9]-[A-Z]{3}-\d{3}|[A-Z]{3}-\d{3}|\d{3}-[A-Z]{3})(?![\w\-])",
-        _plate,
+        apart(_plate),
         ("1-ABC-123", "een, A B C, een twee drie"),
         ("ABC-123", "A B C, een twee drie"),
     ),
     rule(
         "German number plate",
         r"(?<![\w\-])(?P<plate>[A-ZÄÖÜ]{1,3}-[A-Z]{1,2} ?\d{1,4}(?:[EH]\b)?)(?![\w\-])",
-        _plate,
+        apart(_plate),
         ("B-AB 1234", "B, A B, twaalf vierendertig"),
         ("KLE-X 27", "K L E, X, zevenentwintig"),
     ),

@@ -16,6 +16,7 @@ MARKS = "\ue000-\uf8ff"
 WORD = rf"[\w{MARKS}]"
 """A character of a word, or something that was already spoken."""
 
+_GOES_ON = re.compile(rf" {WORD}")
 _MARK = re.compile(f"[{MARKS}]")
 _FIRST_MARK = 0xE000
 _MOST_MARKS = 0xF8FF - _FIRST_MARK
@@ -86,6 +87,17 @@ class Working:
 
     def _open(self, text: str) -> str:
         return _MARK.sub(lambda match: self._spoken[ord(match.group()) - _FIRST_MARK], text)
+
+
+def apart(say: Say) -> Say:
+    """The same words with a comma behind where the sentence goes on: what is written down needs a pause after it."""
+
+    def spoken(match: re.Match[str]) -> str | None:
+        said = say(match)
+        goes_on = _GOES_ON.match(match.string, match.end()) is not None
+        return f"{said}," if said is not None and goes_on else said
+
+    return spoken
 
 
 def readable(words: str) -> str:

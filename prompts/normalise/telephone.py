@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from prompts.normalise.numbers import DIGITS, cardinal, digits, groups, pair
-from prompts.normalise.rule import rule
+from prompts.normalise.rule import apart, rule
 
 _SHORT_AREAS = frozenset(
     [
@@ -101,7 +101,7 @@ TELEPHONE_RULES = (
     rule(
         "telephone number",
         rf"(?<![\w,.€\-])(?:(?:\+|00)31{_GAP}(?:\(0\))?{_GAP}|\(?0)\d(?:(?:\)?[ \-.]{{0,2}}|/)\d){{5,9}}(?![\d]|[.,]\d)",
-        _telephone,
+        apart(_telephone),
         ("06-12345678", "nul zes, een twee, drie vier, vijf zes, zeven acht"),
         ("+31 6 12 34 56 78", "nul zes, een twee, drie vier, vijf zes, zeven acht"),
         ("0031 (0)6 12345678", "nul zes, een twee, drie vier, vijf zes, zeven acht"),
@@ -116,7 +116,7 @@ TELEPHONE_RULES = (
         "foreign telephone number",
         r"(?<![\w,.])\+(?P<country>1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]"
         r"|\d{3})(?P<rest>(?:[ \-./]?\d){6,12})(?!\d)",
-        _foreign,
+        apart(_foreign),
         ("+49 30 123456", "plus negenenveertig, drie nul, een twee, drie vier, vijf zes"),
     ),
     rule(

@@ -382,10 +382,13 @@ def test_a_write_under_a_lost_lease_lets_nothing_leave(tmp_path: Path) -> None:
     town = Town(tmp_path)
     town.lives(ONE)
     town.starts_up()
-    action = town.composes()
-    town.wait(town.engine.start(action, "j.operator"))
+    town.voice.places = 0
+    town.acts()
+    town.passes(1)
     with town.database.writing.begin() as connection:
         connection.execute(update(deliveries).values(lease_epoch=99))
+    town.voice.places = 5
+    town.engine.capacity_changed(ChannelName.VOICE)
     town.passes(5)
     assert town.voice.left == []
     assert town.voice.in_use == 0

@@ -150,7 +150,7 @@ async def test_two_parts_with_their_headers(net: Net) -> None:
     net.submit(0x1234, "+31612345600", "a" * 200)
     await net.listening.until(lambda: len(net.listening.receipts) == 2)
     parts = [news for news in net.node.news if "submitted" in news]
-    assert [part["udh"] for part in parts] == ["06080412340201", "06080412340202"]
+    assert [part["udh"] for part in parts] == ["080412340201", "080412340202"]
     assert "".join(part["text"] for part in parts) == "a" * 200
 
 

@@ -176,6 +176,20 @@ def test_the_configuration_that_the_lab_writes_is_right(tmp_path: Path) -> None:
     network.stop()
 
 
+@pytest.mark.parametrize("peer", ["trunk", "smsc"])
+def test_a_port_in_use_is_named_and_nothing_is_left_running(peer: str) -> None:
+    first = Network(read_town(), Ports.free(), lambda event: None)
+    first.start()
+    taken = getattr(first.ports, peer)
+    second = Network(read_town(), replace(Ports.free(), **{peer: taken}), lambda event: None)
+    with pytest.raises(OSError, match=str(taken)):
+        second.start()
+    first.stop()
+    third = Network(read_town(), second.ports, lambda event: None)
+    third.start()
+    third.stop()
+
+
 def test_the_usual_ports_fit_the_configuration_of_the_project() -> None:
     configuration = load(Path(__file__).parent.parent.parent / "config" / "gateway.toml")
     ports = Ports()

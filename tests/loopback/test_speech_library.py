@@ -39,11 +39,6 @@ class CountingEngine(ChildEngine):
         self.spoken += 1
         return await super().speak(words, language)
 
-    @property
-    def pid(self) -> int:
-        assert self.child.pid is not None
-        return self.child.pid
-
 
 def library(cache: Path, *engines: ChildEngine) -> Library:
     clocks = Clocks(time.monotonic, lambda: datetime.now(UTC))
@@ -111,9 +106,11 @@ async def test_what_was_rendered_outlives_the_process(tmp_path: Path) -> None:
 @pytest_twisted.ensureDeferred
 async def test_a_voice_that_crashes_is_restarted(speaking: Library, engine: CountingEngine) -> None:
     await speaking.speech("Een.")
-    os.kill(engine.pid, signal.SIGSTOP)  # so that the request is there when it dies
+    pid = engine.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)  # so that the request is there when it dies
     waiting = Deferred.fromCoroutine(speaking.speech("Twee."))
-    os.kill(engine.pid, signal.SIGKILL)
+    os.kill(pid, signal.SIGKILL)
     await waiting
     assert engine.child.started == 2
 
@@ -125,6 +122,7 @@ async def test_a_voice_that_hangs_is_killed_and_the_message_spoken_by_the_next(t
     made.startService()
     await made.speech("Een.")
     hanging = engine.pid
+    assert hanging is not None
     os.kill(hanging, signal.SIGSTOP)
     await made.speech("Twee.")
     assert engine.pid != hanging
@@ -153,6 +151,7 @@ async def test_stopping_leaves_no_child(tmp_path: Path) -> None:
     made.startService()
     await made.speech("Een.")
     pid = engine.pid
+    assert pid is not None
     await made.stopService()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

@@ -204,3 +204,71 @@ async def test_no_second_holds_more_segments_than_configured_and_nearly_all_are_
     moments = [message.moment for message in net.centre.submitted]
     assert max(sum(1 for other in moments if at <= other < at + 1) for at in moments) <= 100
     assert 179 / (moments[-1] - moments[0]) >= 95
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_cancelled_message_that_waits_never_leaves_and_the_window_holds(net: Net) -> None:
+    net.centre.faults.silent = True
+    pool, listening = net.pool(net.settings(window=2, segments_per_second=1000))
+    await _bound(pool, listening)
+    for reference in range(1, 6):
+        net.submit(pool, reference)
+    await listening.until(lambda: len(listening.left) == 5)
+    assert pool.smscs()[0].in_flight <= 2
+    for reference in (4, 5):
+        pool.cancel(reference)
+    await listening.until(lambda: len(listening.events) == 2)
+    assert {event.reference for event in listening.events} == {4, 5}
+    assert all(isinstance(event, NotSubmitted) for event in listening.events)
+    assert pool.smscs()[0].in_flight == 2
+
+
+@pytest_twisted.ensureDeferred
+async def test_weights_share_among_equals_and_avoid_and_prefixes_are_kept(net: Net) -> None:
+    net.fate = Fate(state=None)
+    pool, listening = net.pool(
+        net.settings(name="a", weight=3),
+        net.settings(name="b"),
+        net.settings(name="belgian", prefixes=("+32",)),
+    )
+    await _bound(pool, listening)
+    for reference in range(1, 41):
+        segmented = pool.segment("Hallo")
+        if reference > 30:
+            pool.submit(TextRequest(reference, PERSON, segmented, avoid=frozenset({"a"})))
+        else:
+            pool.submit(TextRequest(reference, PERSON, segmented))
+    await listening.until(lambda: len(listening.events) == 40)
+    first = [smsc for reference, smsc in listening.left if reference <= 30]
+    assert first.count("a") > first.count("b") > 0
+    assert {smsc for reference, smsc in listening.left if reference > 30} == {"b"}
+    assert "belgian" not in first
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_released_reservation_is_room_again(net: Net) -> None:
+    pool, listening = net.pool(net.settings(segments_per_second=10))
+    await _bound(pool, listening)
+    full = pool.capacity(CLOCKS.now())[0]
+    while pool.reserve(PERSON, 1, frozenset(), CLOCKS.now()):
+        full -= 1
+    assert full == 0
+    heard = listening.rooms
+    while pool.capacity(CLOCKS.now())[0] < 4:
+        pool.release(PERSON, 1)
+    assert listening.rooms > heard
+    assert not pool.reserve(PERSON, 1, frozenset({"main"}), CLOCKS.now())
+
+
+@pytest_twisted.ensureDeferred
+async def test_stopping_unbinds_and_leaves_no_timer_behind(net: Net) -> None:
+    before = set(reactor.getDelayedCalls())
+    pool, listening = net.pool(net.settings(), net.settings(name="down", port=17_998))
+    await listening.until(lambda: pool.smscs()[0].state == "bound")
+    net.submit(pool, 1)
+    await listening.until(lambda: bool(listening.receipts))
+    net.pools.clear()
+    await pool.stopService()
+    assert net.centre.bound == 0
+    ours = [call for call in reactor.getDelayedCalls() if call not in before]
+    assert [call for call in ours if call.active()] == []

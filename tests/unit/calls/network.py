@@ -22,9 +22,6 @@ from ivr.sip import sdp
 from ivr.sip.endpoint import UserAgent
 from ivr.sip.events import (
     Answered,
-    Confirmed,
-    Ended,
-    Failed,
     InviteReceived,
     InviteRequest,
     Peer,
@@ -223,6 +220,3 @@ class Phone:
 
 def clocks(network: FakeNetwork) -> Clocks:
     return Clocks(network.seconds, lambda: EPOCH + timedelta(seconds=network.seconds()))
-
-
-__all__ = ["Answered", "Confirmed", "Ended", "Failed", "FakeNetwork", "Journal", "Phone", "clocks"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lab.listening import RATE, Ear, level, read_wav, sound_ms, tone, tone_ms
+from lab.listening import RATE, Ear, level, read_wav, share_heard, sound_ms, tone, tone_ms
 
 
 def samples_of(unsigned: bytes) -> np.ndarray:
@@ -61,6 +61,22 @@ def test_a_wide_band_wav_is_thinned_and_a_stereo_one_refused() -> None:
     assert len(read_wav(wav(wide, rate=16000))) == RATE
     with pytest.raises(ValueError, match="mono"):
         read_wav(wav(wide, rate=8000, channels=2))
+
+
+MESSAGE = np.random.default_rng(7).normal(0, 2500, 4 * RATE).astype(np.int16)
+SILENCE = np.zeros(RATE, np.int16)
+
+
+def test_a_message_is_found_in_the_middle_of_what_was_heard() -> None:
+    heard = np.concatenate([SILENCE[:3333], MESSAGE, SILENCE])
+    heard = heard + np.random.default_rng(8).normal(0, 100, len(heard))
+    assert share_heard(MESSAGE, heard.astype(np.int16)) == 1.0
+
+
+def test_half_a_message_is_half_of_it_and_another_one_is_none() -> None:
+    assert share_heard(MESSAGE, MESSAGE[: 2 * RATE]) == pytest.approx(0.5)
+    assert share_heard(MESSAGE, np.random.default_rng(9).normal(0, 2500, 4 * RATE).astype(np.int16)) == 0
+    assert share_heard(MESSAGE, SILENCE) == share_heard(MESSAGE, SILENCE[:0]) == share_heard(SILENCE, MESSAGE) == 0
 
 
 def wav(samples: np.ndarray, rate: int, channels: int = 1) -> bytes:

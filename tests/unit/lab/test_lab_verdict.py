@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lab.events import CallReport
@@ -17,10 +18,12 @@ CAS = Person("Cas", "+31612340003", (52.0, 5.0), "1234AB", text=TextFate.DELIVER
 DIA = Person("Dia", "+31612340004", (52.0, 5.0), "1234AB", text=TextFate.DELIVERED, reply="STOP", sms="delivered")
 EVE = Person("Eve", "+31612340005", (53.0, 6.0), "9999ZZ", Does.LISTENS, text=TextFate.DELIVERED)
 CLOSED_AT = 100.0
+MESSAGE = np.random.default_rng(7).normal(0, 2500, 4 * 8000).astype(np.int16)
+HALF = MESSAGE[: len(MESSAGE) // 2]
 
 
 def call(person: Person, moment: float, **more: Any) -> CallReport:
-    report = CallReport(moment, person.phone, "+31343529850", False, True, None, "them", 10_000, 0, 2500.0)
+    report = CallReport(moment, person.phone, "+31343529850", False, True, None, "them", 10_000, 0, 2500.0, MESSAGE)
     return replace(report, **more)
 
 
@@ -53,7 +56,7 @@ EVERYTHING = Evidence(
     desks={"desk-7": [call(ANNA, 52.0, number="desk-7", tone_ms=3000)], "desk-8": []},
     texts=[text(CAS, 10.0, "Let op"), text(DIA, 10.0, "Let op"), text(CAS, 110.0, "Einde: gevonden.")],
     closed_at=CLOSED_AT,
-    alert_ms=11_000,
+    alert=MESSAGE,
     closing_words="gevonden",
 )
 
@@ -68,7 +71,8 @@ def test_all_as_scripted_says_nothing() -> None:
         ({"deliveries": EVERYTHING.deliveries[1:]}, "Anna: voice is not there, scripted was heard"),
         ({"deliveries": [*EVERYTHING.deliveries, delivery(EVE, "sms", "alert", "sent")]}, "Eve: sms is sent"),
         ({"replies": []}, "Cas: the answer 'Gezien' is not among the replies"),
-        ({"calls": [call(ANNA, 10.0, sound_ms=5000), *EVERYTHING.calls[1:]]}, "Anna: the handset heard 5000 ms"),
+        ({"calls": [call(ANNA, 10.0, heard=HALF), *EVERYTHING.calls[1:]]}, "Anna: 50% of the message was in what"),
+        ({"calls": [call(ANNA, 10.0, heard=MESSAGE[::-1]), *EVERYTHING.calls[1:]]}, "Anna: 0% of the message"),
         ({"calls": [call(ANNA, 10.0, level=300.0), *EVERYTHING.calls[1:]]}, "Anna: the speech had a level of 300"),
         ({"calls": [*EVERYTHING.calls, call(ANNA, 30.0)]}, "Anna: picked up 2 alert calls"),
         ({"calls": [*EVERYTHING.calls, call(EVE, 30.0)]}, "Eve: was called 1 times"),

@@ -14,7 +14,8 @@ from prompts.normalise import normalise
 @pytest.mark.parametrize(
     ("written", "spoken"),
     [
-        ("Bel 0800-0011 of bij gevaar 112.", "Bel nul achthonderd, nul nul elf of bij gevaar een een twee."),
+        ("Bel 0800-0011 of bij gevaar 112.", "Bel nul achthonderd, nul nul elf, of bij gevaar een een twee."),
+        ("Kenteken 12-ABC-3 op de A2.", "Kenteken twaalf, A B C, drie, op de A twee."),
         ("Bus 112 rijdt niet.", "Bus honderdtwaalf rijdt niet."),
         ("Kamer 112, 1e etage", "Kamer honderdtwaalf, eerste etage"),
         ("Jansen B.V. zoekt, b.v., een man", "Jansen B V zoekt, bijvoorbeeld, een man"),

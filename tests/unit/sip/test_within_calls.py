@@ -49,7 +49,7 @@ def _in_dialog(pair: Pair, method: str, extra: str = "", body: str = "") -> byte
     """A request of the other side in the running call, as its own user agent would have written it."""
     session = next(iter(pair.there._core.sessions.values()))
     assert session.dialog is not None
-    request = session.dialog.request(method, pair.there._core.via("udp"))
+    request = session.dialog.request(method, pair.there._core.via("udp", OURS))
     head = bytes(request).decode().split("Content-Length")[0]
     return f"{head}{extra}Content-Length: {len(body)}\r\n\r\n{body}".encode()
 

@@ -1,0 +1,43 @@
+"""SRTP and SRTCP of one leg by libsrtp: packets in the clear in, protected ones out, and back. No I/O. RFC 3711."""
+
+from __future__ import annotations
+
+from pylibsrtp import Error, Policy, Session
+
+from ivr.media.messages import SrtpKeys, SrtpSuite
+
+_PROFILES: dict[SrtpSuite, int] = {
+    "AES_CM_128_HMAC_SHA1_80": Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
+    "AES_CM_128_HMAC_SHA1_32": Policy.SRTP_PROFILE_AES128_CM_SHA1_32,
+}
+
+
+class Protection:
+    """Both directions under their keys. What does not prove to come from the key's owner, or came before, is None."""
+
+    def __init__(self, keys: SrtpKeys) -> None:
+        profile = _PROFILES[keys.suite]
+        self._sending = Session(Policy(keys.sending, Policy.SSRC_ANY_OUTBOUND, srtp_profile=profile))
+        self._receiving = Session(Policy(keys.receiving, Policy.SSRC_ANY_INBOUND, srtp_profile=profile))
+
+    def protect(self, data: bytes | memoryview) -> bytes | None:
+        """None for a packet that was sent before: a bridge passes doubled ones on."""
+        try:
+            return bytes(self._sending.protect(bytes(data)))
+        except (Error, ValueError):
+            return None
+
+    def unprotect(self, data: bytes | memoryview) -> bytes | None:
+        try:
+            return bytes(self._receiving.unprotect(bytes(data)))
+        except (Error, ValueError):
+            return None
+
+    def protect_report(self, data: bytes) -> bytes:
+        return bytes(self._sending.protect_rtcp(data))
+
+    def unprotect_report(self, data: bytes | memoryview) -> bytes | None:
+        try:
+            return bytes(self._receiving.unprotect_rtcp(bytes(data)))
+        except (Error, ValueError):
+            return None

@@ -1,0 +1,70 @@
+"""The DNS records that lead to SIP servers, asked of twisted.names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import TimeoutError as TooLate
+from twisted.names import dns
+from twisted.names.error import DNSNameError, DNSQueryTimeoutError, DomainError, ResolverError
+
+from ivr.sip.locating import HostAddress, LookupFailed, Naptr, Srv
+
+_TIMEOUTS = (1, 2)
+"""Seconds to wait for each try."""
+
+
+class DnsRecords:
+    """Implements `ivr.sip.locating.Records`; `resolver` is an `IResolver`. IPv6 addresses are asked for where `six`."""
+
+    def __init__(self, resolver: Any, *, six: bool = False) -> None:
+        self._resolver = resolver
+        self._six = six
+
+    async def naptr(self, name: str) -> Sequence[Naptr]:
+        return [
+            Naptr(
+                one.order,
+                one.preference,
+                _text(one.flags.string),
+                _text(one.service.string),
+                _text(one.replacement.name),
+                ttl,
+            )
+            for one, ttl in await self._ask(self._resolver.lookupNamingAuthorityPointer, name, dns.NAPTR)
+        ]
+
+    async def srv(self, name: str) -> Sequence[Srv]:
+        return [
+            Srv(one.priority, one.weight, one.port, _text(one.target.name), ttl)
+            for one, ttl in await self._ask(self._resolver.lookupService, name, dns.SRV)
+        ]
+
+    async def addresses(self, name: str) -> Sequence[HostAddress]:
+        asked = [Deferred.fromCoroutine(self._ask(self._resolver.lookupAddress, name, dns.A))]
+        if self._six:
+            asked.append(Deferred.fromCoroutine(self._ask(self._resolver.lookupIPV6Address, name, dns.AAAA)))
+        answers = await gatherResults(asked, consumeErrors=True)
+        return [
+            HostAddress(one.dottedQuad() if hasattr(one, "dottedQuad") else one._address, ttl)
+            for answer in answers
+            for one, ttl in answer
+        ]
+
+    async def _ask(self, lookup: Any, name: str, kind: int) -> list[tuple[Any, int]]:
+        """The payloads of this kind with their seconds to live; none where the name or the kind is not there."""
+        try:
+            answers, _, _ = await lookup(name, _TIMEOUTS)
+        except DNSNameError:
+            return []
+        except (DNSQueryTimeoutError, TooLate) as error:
+            raise LookupFailed(f"the DNS gave no answer about {name}") from error
+        except (DomainError, ResolverError) as error:
+            raise LookupFailed(f"the DNS could not say where {name} is: {type(error).__name__}") from error
+        return [(answer.payload, answer.ttl) for answer in answers if answer.type == kind]
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("ascii", "replace").rstrip(".")
