@@ -17,7 +17,7 @@ from ivr.media import relaying
 from ivr.media.dtmf import Press
 from ivr.media.hearing import BeepHeard, Heard, Hearing, KeyHeard, VoiceBegan, VoiceEnded
 from ivr.media.keeping import Keeping
-from ivr.media.leg import TRANSITIONS, Leg, Line, LineEvent, hears, line_event, literal, usable
+from ivr.media.leg import TRANSITIONS, Leg, Line, LineEvent, line_event, literal, usable
 from ivr.media.messages import (
     Beep,
     Bridge,

@@ -8,6 +8,7 @@
     clock.pump([0.02] * 50)
     leg.plays                                     # every sound begun: [Heard(stem="…", milliseconds=…)]
     leg.sent                                      # every datagram: [Sent(at, data, destination)]
+    leg.reports                                   # every RTCP datagram
     media.lose()                                  # the worker dies: every leg hears of it
 
 Files that do not exist play as stillness of the stated length, so that a test needs no speech.
@@ -79,6 +80,7 @@ class InProcessLeg(LegHandle):
         super().__init__(number, generation, address, media.tell, media)
         self.sent: list[Sent] = []
         self.plays: list[Heard] = []
+        self.reports: list[bytes] = []
         self.remote: Remote | None = None
         self._media = media
         self._sequence = 0
@@ -221,6 +223,9 @@ class InProcessMedia:
                 self._core.recording_finished(order.path, self._recordings.finish(order.path), self._now())
         for number, data in self._core.outgoing():
             self._record(number, data)
+        for number, data in self._core.reports():
+            if number in self._open:
+                self._open[MediaLegId(number)].reports.append(data)
         return bool(orders)
 
     def _drained(self) -> bool:

@@ -11,7 +11,7 @@ import binascii
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import cast, get_args
+from typing import get_args
 
 from ivr.media.messages import SrtpKeys, SrtpSuite
 
@@ -19,8 +19,8 @@ KEY_OCTETS = 30
 """A master key of 16 octets and a salt of 14, for both suites (§6.2.1, §6.2.2)."""
 
 _TAG = re.compile(r"[0-9]{1,9}\Z")
-_SUITES: tuple[SrtpSuite, ...] = get_args(SrtpSuite)
-_HARMLESS = re.compile(r"(WSH=[0-9]{1,5}|UNENCRYPTED_SRTCP)\Z")
+_SUITES: dict[str, SrtpSuite] = {suite: suite for suite in get_args(SrtpSuite)}
+_HARMLESS = re.compile(r"WSH=[0-9]{1,5}\Z")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -45,7 +45,7 @@ def parse(value: str) -> Crypto | None:
     fields = value.split()
     if len(fields) < 3 or not _TAG.match(fields[0]) or fields[1] not in _SUITES:
         return None
-    if any(not _HARMLESS.match(parameter) or parameter.startswith("UNENC") for parameter in fields[3:]):
+    if not all(_HARMLESS.match(parameter) for parameter in fields[3:]):
         return None
     method, _, text = fields[2].partition(":")
     key, *rest = text.split("|")
@@ -56,7 +56,7 @@ def parse(value: str) -> Crypto | None:
         octets = base64.b64decode(key + "=" * (-len(key) % 4), validate=True)
     except (binascii.Error, ValueError):
         return None
-    return Crypto(int(fields[0]), cast(SrtpSuite, fields[1]), octets) if len(octets) == KEY_OCTETS else None
+    return Crypto(int(fields[0]), _SUITES[fields[1]], octets) if len(octets) == KEY_OCTETS else None
 
 
 def first_usable(values: Iterable[str]) -> Crypto | None:
@@ -66,7 +66,9 @@ def first_usable(values: Iterable[str]) -> Crypto | None:
 
 def offer(keys: Iterable[bytes]) -> tuple[Crypto, ...]:
     """What we offer, best first, with a key of 30 random octets for each line (§6.1: never one key for two)."""
-    return tuple(Crypto(tag, suite, key) for tag, (suite, key) in enumerate(zip(_SUITES, keys, strict=True), start=1))
+    return tuple(
+        Crypto(tag, suite, key) for tag, (suite, key) in enumerate(zip(_SUITES.values(), keys, strict=True), start=1)
+    )
 
 
 def answer(theirs: Crypto, key: bytes) -> Crypto:

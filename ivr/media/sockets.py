@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Callable
 
 from foundation.endpoints import Address
+from ivr.media.messages import SrtpKeys
+from ivr.media.srtp import Protection
 
 # socket(7) and linux/filter.h; Python names none of these.
 _SO_ATTACH_FILTER = 26
@@ -25,8 +27,9 @@ _PAYLOAD_TYPE_MASK = 0x7F
 
 _BIND_TRIES = 64
 _RECEIVE_BUFFER = 1 << 16
+_LONGEST_DATAGRAM = 2048
 
-Send = Callable[[memoryview], int]
+Send = Callable[["memoryview | bytes"], int]
 
 
 class NoPort(Exception):
@@ -56,7 +59,8 @@ def dropped(sock: socket.socket) -> int:
 
 
 class LegSocket:
-    """One leg's port pair. `send` goes to where the leg sends now; the RTCP port is held and nothing read from it."""
+    """One leg's port pair. `send` goes to where the leg sends now; nothing is read from the RTCP port before it is
+    connected. What is protected goes out through `Protection`."""
 
     def __init__(self, number: int, host: str, port: int, rtp: socket.socket, rtcp: socket.socket) -> None:
         self.number = number
@@ -65,8 +69,12 @@ class LegSocket:
         self.connected = False
         self.filtered = False
         self.send: Send = _to_nowhere
+        self.rtcp = rtcp
+        self.reports_connected = False
+        self.protection: Protection | None = None
         self._host = host
-        self._rtcp = rtcp
+        self._clear_send: Send = _to_nowhere
+        self._counted = 0
         attach_filter(rtcp, None)
 
     def send_to(self, address: Address) -> LegSocket:
@@ -77,18 +85,58 @@ class LegSocket:
             self.rtp = _bound(self._host, self.port)
             self.connected = False
             self.filtered = False
+            self._counted = 0
         sendto, target = self.rtp.sendto, (address.host, address.port)
 
-        def send(data: memoryview) -> int:
+        def send(data: memoryview | bytes) -> int:
             return sendto(data, target)
 
-        self.send = send
+        self._set_send(send)
         return self
 
     def connect(self, address: Address) -> None:
         self.rtp.connect((address.host, address.port))
         self.connected = True
-        self.send = self.rtp.send
+        self._set_send(self.rtp.send)
+
+    def protect(self, keys: SrtpKeys | None) -> None:
+        """Under these keys from now on, or in the clear."""
+        self.protection = None if keys is None else Protection(keys)
+        self._set_send(self._clear_send)
+
+    def _set_send(self, send: Send) -> None:
+        self._clear_send = self.send = send
+        protection = self.protection
+        if protection is None:
+            return
+
+        def protected(data: memoryview | bytes) -> int:
+            octets = protection.protect(data)
+            return 0 if octets is None else send(octets)
+
+        self.send = protected
+
+    def report_to(self, address: Address) -> None:
+        """RTCP goes there, and the kernel passes what comes from there."""
+        if self.reports_connected:
+            self.rtcp.close()
+            self.rtcp = _bound(self._host, self.port + 1)
+        self.rtcp.connect((address.host, address.port))
+        if not self.reports_connected:
+            detach_filter(self.rtcp)
+        self.reports_connected = True
+
+    def send_report(self, data: bytes) -> None:
+        """Raises OSError when the far port refused an earlier one."""
+        if not self.reports_connected:
+            return
+        protected = data if self.protection is None else self.protection.protect_report(data)
+        self.rtcp.send(protected)
+
+    def receive_report(self) -> bytes | None:
+        """A datagram of the RTCP peer; None for one that does not prove to be. Raises OSError."""
+        data = self.rtcp.recv(_LONGEST_DATAGRAM)
+        return data if self.protection is None else self.protection.unprotect_report(data)
 
     def listen_to_digits(self, payload_type: int | None) -> None:
         attach_filter(self.rtp, payload_type)
@@ -100,11 +148,14 @@ class LegSocket:
             self.filtered = False
 
     def dropped(self) -> int:
-        return dropped(self.rtp)
+        """Packets that the kernel kept away since the last time."""
+        count = dropped(self.rtp)
+        new, self._counted = count - self._counted, count
+        return new
 
     def close(self) -> None:
         self.rtp.close()
-        self._rtcp.close()
+        self.rtcp.close()
 
 
 class PortPairs:
@@ -155,5 +206,5 @@ def _bound(host: str, port: int) -> socket.socket:
     return sock
 
 
-def _to_nowhere(data: memoryview) -> int:
+def _to_nowhere(data: memoryview | bytes) -> int:
     return len(data)

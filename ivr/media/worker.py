@@ -23,12 +23,15 @@ from ivr.media.files import PromptFiles, RecordingThread
 from ivr.media.framing import FramingError, Reader, encode
 from ivr.media.messages import CloseLeg, LegFailed, OpenLeg, ToWorker
 from ivr.media.orders import (
+    CountUnheard,
     FinishRecording,
     Latch,
     ListenToAll,
     ListenToDigits,
     Order,
+    Protect,
     Release,
+    ReportTo,
     SendTo,
     WriteRecording,
 )
@@ -57,6 +60,7 @@ class Worker:
         self._alive = True
         self._legs: dict[int, LegSocket] = {}
         self._legs_by_fd: dict[int, LegSocket] = {}
+        self._legs_by_rtcp: dict[int, LegSocket] = {}
         self._sends: dict[int, Send] = {}
         self._rows: dict[Bank, tuple[int, list[Send]]] = {}
         self._buffer = memoryview(bytearray(_LONGEST_DATAGRAM))
@@ -79,6 +83,8 @@ class Worker:
                 leg = self._legs_by_fd.get(fd)
                 if leg is not None:
                     self._receive(leg)
+                elif fd in self._legs_by_rtcp:
+                    self._receive_report(self._legs_by_rtcp[fd])
                 elif fd == self._control.fileno():
                     self._control_ready(events)
                 elif fd == self._woken:
@@ -133,14 +139,40 @@ class Worker:
             else:
                 length, sender = leg.rtp.recvfrom_into(buffer)
                 source = Address(sender[0], sender[1])
-            target = self._core.receive(leg.number, buffer, length, source, self._now())
-            if target >= 0:
-                self._sends[target](buffer[:length])
-            else:
-                self._obey()
+            self._take(leg, buffer, length, source)
         except OSError:
             # Nothing there after all, or the far port refused an earlier packet.
             return
+
+    def _take_waiting(self, leg: LegSocket, source: Address) -> None:
+        """What came before the socket is connected: the kernel vouches for none of it."""
+        buffer = self._buffer
+        for _ in range(64):
+            try:
+                length, sender = leg.rtp.recvfrom_into(buffer)
+            except ConnectionRefusedError:
+                continue
+            except OSError:
+                return
+            if (sender[0], sender[1]) == (source.host, source.port):
+                self._take(leg, buffer, length, source)
+
+    def _take(self, leg: LegSocket, buffer: memoryview, length: int, source: Address | None) -> None:
+        if leg.protection is not None:
+            length = _unprotected(leg, buffer, length)
+        target = self._core.receive(leg.number, buffer, length, source, self._now())
+        if target >= 0:
+            self._sends[target](buffer[:length])
+        else:
+            self._obey()
+
+    def _receive_report(self, leg: LegSocket) -> None:
+        try:
+            data = leg.receive_report()
+        except OSError:
+            return
+        if data is not None:
+            self._core.receive_report(leg.number, data, self._now())
 
     def _sweep(self) -> None:
         """Look after the quiet legs, all in one call."""
@@ -160,7 +192,7 @@ class Worker:
                 continue
             except OSError:
                 return
-            self._core.receive(leg.number, buffer, length, None, self._now())
+            self._take(leg, buffer, length, None)
 
     # ---- messages
 
@@ -191,6 +223,7 @@ class Worker:
         if isinstance(message, CloseLeg) and message.leg in self._legs:
             self._core.unheard(message.leg, self._legs[message.leg].dropped())
         self._core.handle(message, self._now())
+        self._report()
         self._obey()
 
     def _open(self, message: OpenLeg) -> None:
@@ -208,6 +241,7 @@ class Worker:
         while self._recordings.finished:
             path, fault = self._recordings.finished.popleft()
             self._core.recording_finished(path, fault, self._now())
+        self._report()
         self._obey()
         for number, data in self._core.outgoing():
             self._send(number, data)
@@ -221,6 +255,12 @@ class Worker:
                 send(memoryview(data))
             except OSError:
                 return
+
+    def _report(self) -> None:
+        """Before orders are carried out: a goodbye goes while its socket is there."""
+        for number, data in self._core.reports():
+            with contextlib.suppress(OSError):
+                self._legs[number].send_report(data)
 
     def _write(self, data: bytes) -> None:
         """Never waits: what the daemon does not take now goes later."""
@@ -257,6 +297,7 @@ class Worker:
             leg.send_to(order.address)
             self._watch(leg)
         elif isinstance(order, Latch):
+            self._take_waiting(leg, order.address)
             leg.connect(order.address)
             self._set_send(leg)
         elif isinstance(order, ListenToDigits):
@@ -268,8 +309,16 @@ class Worker:
             self._unwatch(leg)
             leg.listen_to_all()
             self._watch(leg)
+        elif isinstance(order, ReportTo):
+            self._report_to(leg, order.address)
+        elif isinstance(order, Protect):
+            leg.protect(order.keys)
+            self._set_send(leg)
+        elif isinstance(order, CountUnheard):
+            self._core.unheard(leg.number, leg.dropped())
         elif isinstance(order, Release):
             self._unwatch(leg)
+            self._forget_reports(leg)
             del self._legs[leg.number], self._sends[leg.number]
             self._ports.give_back(leg)
 
@@ -281,6 +330,19 @@ class Worker:
             self._epoll.register(leg.rtp, select.EPOLLIN)
         self._legs_by_fd[leg.rtp.fileno()] = leg
         self._set_send(leg)
+
+    def _report_to(self, leg: LegSocket, address: Address) -> None:
+        self._forget_reports(leg)
+        try:
+            leg.report_to(address)
+        except OSError:
+            return
+        self._epoll.register(leg.rtcp, select.EPOLLIN)
+        self._legs_by_rtcp[leg.rtcp.fileno()] = leg
+
+    def _forget_reports(self, leg: LegSocket) -> None:
+        if self._legs_by_rtcp.pop(leg.rtcp.fileno(), None) is not None:
+            self._epoll.unregister(leg.rtcp)
 
     def _set_send(self, leg: LegSocket) -> None:
         self._sends[leg.number] = leg.send
@@ -303,6 +365,16 @@ class Worker:
         self._control.close()
         self._epoll.close()
         os.close(self._woken)
+
+
+def _unprotected(leg: LegSocket, buffer: memoryview, length: int) -> int:
+    """Put the packet in the clear where it lies; its new length, 0 for one that is not from the keys' owner."""
+    assert leg.protection is not None
+    clear = leg.protection.unprotect(buffer[:length])
+    if clear is None:
+        return 0
+    buffer[: len(clear)] = clear
+    return len(clear)
 
 
 def main(arguments: list[str]) -> int:

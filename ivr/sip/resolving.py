@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,14 +13,13 @@ from twisted.names.error import DNSNameError, DNSQueryTimeoutError, DomainError,
 
 from ivr.sip.locating import HostAddress, LookupFailed, Naptr, Srv
 
-_TIMEOUTS = (1, 2)
-"""Seconds to wait for each try."""
-
 
 class DnsRecords:
-    """Implements `ivr.sip.locating.Records`; `resolver` is an `IResolver`. IPv6 addresses are asked for where `six`."""
+    """Implements `ivr.sip.locating.Records`; `resolver` is an `IResolver`. IPv6 addresses are asked for where `six`;
+    `timeouts` are the seconds to wait for each try."""
 
-    def __init__(self, resolver: Any, *, six: bool = False) -> None:
+    def __init__(self, resolver: Any, *, six: bool = False, timeouts: Sequence[int] = (1, 2)) -> None:
+        self._timeouts = tuple(timeouts)
         self._resolver = resolver
         self._six = six
 
@@ -47,16 +47,12 @@ class DnsRecords:
         if self._six:
             asked.append(Deferred.fromCoroutine(self._ask(self._resolver.lookupIPV6Address, name, dns.AAAA)))
         answers = await gatherResults(asked, consumeErrors=True)
-        return [
-            HostAddress(one.dottedQuad() if hasattr(one, "dottedQuad") else one._address, ttl)
-            for answer in answers
-            for one, ttl in answer
-        ]
+        return [HostAddress(str(ipaddress.ip_address(one.address)), ttl) for answer in answers for one, ttl in answer]
 
     async def _ask(self, lookup: Any, name: str, kind: int) -> list[tuple[Any, int]]:
         """The payloads of this kind with their seconds to live; none where the name or the kind is not there."""
         try:
-            answers, _, _ = await lookup(name, _TIMEOUTS)
+            answers, _, _ = await lookup(name, self._timeouts)
         except DNSNameError:
             return []
         except (DNSQueryTimeoutError, TooLate) as error:

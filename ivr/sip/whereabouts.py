@@ -21,7 +21,7 @@ log = Logger()
 @dataclass(slots=True, eq=False)
 class _Followed:
     target: Target
-    located: Located = Located((), 0.0)
+    located: Located = field(default_factory=lambda: Located((), 0.0))
     bad: dict[Address, float] = field(default_factory=dict)
     current: Hop | None = None
     next: IDelayedCall | None = None

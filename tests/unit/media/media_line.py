@@ -30,6 +30,7 @@ class Line:
         self.sent: dict[int, list[tuple[float, bytes]]] = {}
         self.events: list[FromWorker] = []
         self.orders: list[Order] = []
+        self.reports: list[tuple[int, bytes]] = []
         self._plays = count(1)
         self._sequences = count(1)
         self._arrays: dict[str, Octets] = {}
@@ -109,6 +110,7 @@ class Line:
         self.orders += self.core.orders()
         for number, data in self.core.outgoing():
             self.sent[number].append((self.now, data))
+        self.reports += self.core.reports()
         self.events += self.core.events()
 
 
