@@ -1,7 +1,8 @@
 """The lexicon: what a rule cannot know, in a CSV file that an operator edits. Reads and writes that file; no other I/O.
 
-Columns: `written`, `spoken`, `kind`. Kind `word` says what is meant (an abbreviation written out) and comes before all
-rules; kind `sound` says how a voice must be given a name or a loan word, and is never shown.
+Columns: `written`, `spoken`, `kind`, and where wanted `ipa`. Kind `word` says what is meant (an abbreviation written out)
+and comes before all rules; kind `sound` says how a voice must be given a name or a loan word, and is never shown. The IPA is
+for the voice that takes phonemes; the spoken form is for all others, and may be left out beside it.
 """
 
 from __future__ import annotations
@@ -17,9 +18,13 @@ from typing import Literal, cast
 
 from twisted.logger import Logger
 
+from prompts.ipa import BadIpa, phonemes
+
 Kind = Literal["word", "sound"]
 _KINDS = ("word", "sound")
 _HEADER = ["written", "spoken", "kind"]
+_HEADER_WITH_IPA = [*_HEADER, "ipa"]
+_LONGEST = 200
 _MAXIMUM_ENTRIES = 20_000
 
 
@@ -29,9 +34,12 @@ class BadLexicon(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
+    """`ipa` is empty, or how the Dutch voice of espeak-ng says it."""
+
     written: str
     spoken: str
     kind: Kind = "sound"
+    ipa: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +49,26 @@ class Lexicon:
     entries: tuple[Entry, ...] = ()
     _words: _Table = field(init=False, repr=False, compare=False)
     _sounds: _Table = field(init=False, repr=False, compare=False)
+    _phonemes: _Table = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_words", _Table.of(entry for entry in self.entries if entry.kind == "word"))
-        object.__setattr__(self, "_sounds", _Table.of(entry for entry in self.entries if entry.kind == "sound"))
+        sounds = [entry for entry in self.entries if entry.kind == "sound"]
+        tables = {
+            "_words": ((entry.written, entry.spoken) for entry in self.entries if entry.kind == "word"),
+            "_sounds": ((entry.written, entry.spoken or entry.written) for entry in sounds),
+            "_phonemes": ((entry.written, f"[[{phonemes(entry.ipa)}]]" if entry.ipa else entry.spoken) for entry in sounds),
+        }
+        for name, rows in tables.items():
+            object.__setattr__(self, name, _Table.of(rows))
 
     def words(self) -> tuple[re.Pattern[str], dict[str, str]]:
         """The pattern of all `word` entries, and what each stands for."""
         return self._words.pattern, self._words.spoken
 
-    def sounded(self, words: str) -> str:
-        """Words as a voice must be given them."""
-        return self._sounds.pattern.sub(lambda match: self._sounds.find(match.group()) or match.group(), words)
+    def sounded(self, words: str, *, takes_phonemes: bool = False) -> str:
+        """Words as a voice must be given them; with phonemes in `[[…]]` where it takes them."""
+        table = self._phonemes if takes_phonemes else self._sounds
+        return table.pattern.sub(lambda match: table.find(match.group()) or match.group(), words)
 
     def with_entries(self, more: Iterable[Entry]) -> Lexicon:
         return Lexicon((*self.entries, *more))
@@ -64,8 +80,8 @@ class _Table:
     spoken: dict[str, str]
 
     @classmethod
-    def of(cls, entries: Iterable[Entry]) -> _Table:
-        spoken = {entry.written: entry.spoken for entry in entries}
+    def of(cls, rows: Iterable[tuple[str, str]]) -> _Table:
+        spoken = dict(rows)
         longest_first = sorted(spoken, key=len, reverse=True)
         alternatives = "|".join(re.escape(written) for written in longest_first) or r"(?!)"
         return cls(re.compile(rf"(?<![\w\-'])(?:{alternatives})(?![\w'])", re.IGNORECASE), spoken)
@@ -78,20 +94,43 @@ class _Table:
 def parse(text: str, name: str = "lexicon") -> tuple[Entry, ...]:
     """Raises BadLexicon."""
     rows = list(csv.reader(io.StringIO(text)))
-    if not rows or rows[0] != _HEADER:
-        raise BadLexicon(f"{name}, line 1: the first line must be {','.join(_HEADER)}")
+    if not rows or rows[0] not in (_HEADER, _HEADER_WITH_IPA):
+        wanted = ",".join(_HEADER)
+        raise BadLexicon(f"{name}, line 1: the first line must be {wanted} or {wanted},ipa")
     if len(rows) > _MAXIMUM_ENTRIES:
         raise BadLexicon(f"{name}: at most {_MAXIMUM_ENTRIES} entries")
     entries: list[Entry] = []
     for number, row in enumerate(rows[1:], start=2):
         if not row:
             continue
-        if len(row) != len(_HEADER) or not row[0].strip() or not row[1].strip():
+        if len(row) not in (len(_HEADER), len(rows[0])):
             raise BadLexicon(f"{name}, line {number}: write it as word,how it is spoken,sound")
-        if row[2] not in _KINDS:
-            raise BadLexicon(f"{name}, line {number}: the kind is word or sound, not {row[2]!r}")
-        entries.append(Entry(row[0].strip(), row[1].strip(), cast(Kind, row[2])))
+        try:
+            entries.append(entry(*row))
+        except BadLexicon as error:
+            raise BadLexicon(f"{name}, line {number}: {error}") from error
     return tuple(entries)
+
+
+def entry(written: str, spoken: str, kind: str, ipa: str = "") -> Entry:
+    """One entry, checked. Raises BadLexicon."""
+    made = Entry(written.strip(), spoken.strip(), cast(Kind, kind), ipa.strip())
+    if kind not in _KINDS:
+        raise BadLexicon(f"the kind is word or sound, not {kind!r}")
+    if not made.written or not (made.spoken or made.ipa):
+        raise BadLexicon("write it as word,how it is spoken,sound; or leave the second empty and write the IPA")
+    if max(map(len, (made.written, made.spoken, made.ipa))) > _LONGEST:
+        raise BadLexicon(f"at most {_LONGEST} characters go in a field")
+    if any(ord(letter) < 32 for letter in made.written + made.spoken):
+        raise BadLexicon("an entry is one line without control characters")
+    if made.ipa and kind == "word":
+        raise BadLexicon("IPA is for the kind sound; a word is written out in letters")
+    try:
+        if made.ipa:
+            phonemes(made.ipa)
+    except BadIpa as error:
+        raise BadLexicon(str(error)) from error
+    return made
 
 
 def shipped() -> Lexicon:
@@ -142,8 +181,9 @@ def write(path: Path, entries: Iterable[Entry]) -> None:
     """The whole file anew, in place of the old one."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_HEADER)
-    writer.writerows([entry.written, entry.spoken, entry.kind] for entry in entries)
+    writer.writerow(_HEADER_WITH_IPA)
+    writer.writerows([each.written, each.spoken, each.kind, each.ipa] for each in entries)
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     with part.open("w", encoding="utf-8") as file:
         file.write(out.getvalue())

@@ -15,6 +15,7 @@ from ivr.sip.callee import ALLOW, Callee
 from ivr.sip.caller import Caller
 from ivr.sip.core import ALLOWED, Core, Random, response_to
 from ivr.sip.events import InviteRequest, Peer, Pinged, Reason, Registration, SipEvent
+from ivr.sip.forking import Forks, branches
 from ivr.sip.indialog import InDialog
 from ivr.sip.inviting import calling_dialog
 from ivr.sip.legs import EXPIRED, Legs
@@ -57,6 +58,7 @@ class UserAgent:
         self._callee = Callee(self._core, self._legs, is_ours)
         self._in_dialog = InDialog(self._core, self._legs)
         self._registrations = Registrations(self._core)
+        self._forks = Forks()
         self._pings: dict[str, Transaction] = {}
 
     # ---- the endpoint contract
@@ -104,7 +106,7 @@ class UserAgent:
         return sent
 
     def events(self) -> list[SipEvent]:
-        told = self._core.told[:]
+        told = [seen for event in self._core.told if (seen := self._forks.filtered(event)) is not None]
         self._core.told.clear()
         return told
 
@@ -136,14 +138,24 @@ class UserAgent:
         """What is to be saved before `invite` with the same arguments: branch and all."""
         return calling_dialog(leg, request)
 
+    @staticmethod
+    def calling_dialogs(leg: LegId, request: InviteRequest) -> list[SavedDialog]:
+        """As `calling_dialog`, of each phone that will ring."""
+        return [calling_dialog(inner, one) for inner, one in branches(leg, request)]
+
     def invite(self, leg: LegId, request: InviteRequest, now: Monotonic) -> None:
-        self._caller.invite(leg, request, now)
+        wanted = branches(leg, request)
+        if len(wanted) > 1:
+            self._forks.start(leg, [inner for inner, _ in wanted])
+        for inner, one in wanted:
+            self._caller.invite(inner, one, now)
 
     def hang_up(self, leg: LegId, now: Monotonic, reasons: tuple[Reason, ...] = ()) -> None:
         """CANCEL, BYE or a refusal, whichever is right now or as soon as it is."""
-        session = self._core.sessions.get(leg)
-        if session is not None:
-            self._legs.hang_up(session, now, reasons)
+        for inner in self._forks.meant(leg):
+            session = self._core.sessions.get(inner)
+            if session is not None:
+                self._legs.hang_up(session, now, reasons)
 
     def end_orphan(self, dialog: SavedDialog, now: Monotonic) -> None:
         """End what an earlier process left behind; told as `OrphanEnded` within 2 s."""
@@ -172,12 +184,12 @@ class UserAgent:
     # ---- calls that are up
 
     def answer_reoffer(self, leg: LegId, sdp: bytes | None, now: Monotonic) -> None:
-        session = self._core.sessions.get(leg)
+        session = self._core.sessions.get(self._forks.meant(leg)[0])
         if session is not None:
             self._in_dialog.answer_reoffer(session, sdp, now)
 
     def reoffer(self, leg: LegId, sdp: bytes, now: Monotonic) -> None:
-        session = self._core.sessions.get(leg)
+        session = self._core.sessions.get(self._forks.meant(leg)[0])
         if session is not None:
             self._in_dialog.reoffer(session, sdp, now)
 

@@ -39,7 +39,8 @@ class Peer:
 class InviteRequest:
     """An INVITE to send. URIs are whole (`sip:+31612345678@127.0.0.1:5070;user=phone`), display name in `from_display`.
     `extra_headers` in order (P-Asserted-Identity, Privacy, …); `offer` is our SDP, `other_offer` what is tried once where
-    that is refused with 488 or 606. `session_seconds` is the session timer that we wish for (RFC 4028), 0 none."""
+    that is refused with 488 or 606. `session_seconds` is the session timer that we wish for (RFC 4028), 0 none.
+    `also` are further phones (peer, Request-URI) that ring at the same time; the first that answers has the call."""
 
     peer: Peer
     request_uri: str
@@ -53,6 +54,7 @@ class InviteRequest:
     ring_seconds: float = 25.0
     other_offer: bytes | None = None
     session_seconds: int = 1800
+    also: tuple[tuple[Peer, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

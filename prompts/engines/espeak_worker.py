@@ -14,6 +14,8 @@ _DO_NOT_EXIT = 0x8000
 _RATE = 1
 _POSITION_CHARACTER = 1
 _UTF8 = 1
+_PHONEMES = 0x100
+"""What stands in double square brackets is phonemes; a text has no brackets left when it comes here."""
 
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 
@@ -42,7 +44,7 @@ class Espeak:
         self._library.espeak_SetParameter(_RATE, int(request["words_per_minute"]), 0)
         self._parts.clear()
         data = str(request["text"]).encode() + b"\0"
-        failed = self._library.espeak_Synth(data, len(data), 0, _POSITION_CHARACTER, 0, _UTF8, None, None)
+        failed = self._library.espeak_Synth(data, len(data), 0, _POSITION_CHARACTER, 0, _UTF8 | _PHONEMES, None, None)
         if failed:
             raise CannotSay(f"espeak-ng refused the text (error {failed})")
         return b"".join(self._parts), self.rate

@@ -17,7 +17,7 @@ from prompts.normalise.numbers import ONE
 from prompts.normalise.other import OTHER_RULES
 from prompts.normalise.rule import Note, Rule, Working, readable
 
-__all__ = ["Normalised", "Note", "normalise"]
+__all__ = ["Normalised", "Note", "normalise", "readable", "voiced"]
 
 _LETTER_S = re.compile(r"(?<![\w'])S(?![\w'])")
 _SHIPPED = shipped()
@@ -25,7 +25,8 @@ _SHIPPED = shipped()
 
 @dataclass(frozen=True, slots=True)
 class Normalised:
-    """`words` as people read them; `said` as the voice is given them; `notes` say which rule did what, in their order."""
+    """`words` as people read them; `said` as they are cut and given to `voiced`; `notes` say which rule did what, in their
+    order."""
 
     words: str
     said: str
@@ -42,13 +43,16 @@ def normalise(text: str, language: str = "nl", lexicon: Lexicon = _SHIPPED) -> N
         words = tidied(working.words())
         return Normalised(words, words, tuple(working.notes))
     working.apply(DUTCH_RULES)
-    spoken = tidied(working.said())
-    return Normalised(readable(spoken), _said(spoken, lexicon), tuple(working.notes))
+    said = tidied(working.said())
+    return Normalised(readable(said), said, tuple(working.notes))
 
 
-def _said(spoken: str, lexicon: Lexicon) -> str:
-    """A lone S is spoken as a sound by the voice, not as a letter."""
-    return _LETTER_S.sub("es", lexicon.sounded(spoken.replace(ONE, "één")))
+def voiced(said: str, language: str, lexicon: Lexicon, *, takes_phonemes: bool = False) -> str:
+    """A part of `Normalised.said` as a voice is given it. A lone S it would speak as a sound, not as a letter."""
+    if language != "nl":
+        return said
+    letters = _LETTER_S.sub("es", said.replace(ONE, "één"))
+    return lexicon.sounded(letters, takes_phonemes=takes_phonemes)
 
 
 def _lexicon_rule(lexicon: Lexicon) -> Rule:

@@ -1,6 +1,7 @@
 """The jitter buffer between legs of different form, and what a bridge through it sounds like."""
 
 import random
+from itertools import pairwise
 
 import numpy
 import pytest
@@ -44,10 +45,13 @@ def test_packets_of_thirty_milliseconds_become_packets_of_twenty_and_back():
 
 
 def test_order_is_restored_and_doubles_count_once():
-    playout = Playout("PCMA", "PCMA")
-    for number in (1, 0, 2, 2, 4, 3):
-        playout.push(1, 160 * number, pieces(5)[number])
-    assert [playout.pull(160) for _ in range(5)][-2:] == pieces(5)[3:]
+    playout, out, sent = Playout("PCMA", "PCMA"), [], pieces(8)
+    for number in (0, 2, 1, 1, 4, 3, 5, 6, 7):
+        playout.push(1, 160 * number, sent[number])
+        if number != 1 or len(out) != 2:
+            out.append(playout.pull(160))
+    assert [piece for piece in out if piece != STILL] == sent[: len(out) - out.count(STILL)]
+    assert len(out) - out.count(STILL) >= 5
 
 
 def test_a_lost_packet_is_bridged_and_the_next_comes_at_its_time():
@@ -181,9 +185,8 @@ def test_packet_times_are_converted(first, second):
     heard = Decoder("PCMA").decode(line.payload(1))
     assert level_at(heard[3200:8000], 600) > 0.98
     headers = line.headers(1)
-    assert {after.timestamp - before.timestamp for before, after in zip(headers, headers[1:], strict=False)} == {
-        8 * second
-    }
+    steps = {(after.timestamp - before.timestamp) % 2**32 for before, after in pairwise(headers)}
+    assert steps == {8 * second}
 
 
 def test_wideband_stays_wideband_where_only_the_packet_time_differs():
@@ -232,7 +235,7 @@ def test_digits_cross_a_bridge_of_two_forms():
     assert {data[12] for data in events} == {5}
     assert len(line.of(Digit)) == 1
     numbers = [header.sequence for header in line.headers(1)]
-    assert all((after - before) % 65536 == 1 for before, after in zip(numbers, numbers[1:], strict=False))
+    assert all((after - before) % 65536 == 1 for before, after in pairwise(numbers))
 
 
 def test_digits_become_tones_for_a_phone_without_events():
