@@ -29,6 +29,7 @@ from gateway.settings import (
     VoiceSettings,
 )
 from ivr.settings import RtpSettings, SipSettings, TrunkSettings
+from prompts import lexicon
 from prompts.settings import SpeechSettings
 from sms.settings import SmscSettings
 
@@ -242,8 +243,34 @@ def _smscs(tables: Tables, folder: Path) -> Found:
 
 
 def _speech(tables: Tables, folder: Path) -> Found:
-    if tables.speech is not None and tables.speech.engine == "piper" and not (folder / tables.speech.voice).is_file():
-        yield ("speech", "voice"), f"names {folder / tables.speech.voice}, which is no file; write a Piper voice's path"
+    if tables.speech is None:
+        return
+    if tables.speech.engine == "piper":
+        voices = {("speech", "voice"): tables.speech.voice}
+        voices |= {("speech", "voices", language): voice for language, voice in tables.speech.voices.items()}
+        for path, voice in voices.items():
+            yield from _piper_voice(path, folder / voice)
+    if tables.speech.lexicon is not None:
+        yield from _lexicon(folder / tables.speech.lexicon)
+
+
+def _piper_voice(path: KeyPath, file: Path) -> Found:
+    beside = file.with_name(f"{file.name}.json")
+    if not file.is_file():
+        yield path, f"names {file}, which is no file; write a Piper voice's path"
+    elif not beside.is_file():
+        yield path, f"names {file}, beside which {beside.name} is missing; fetch the two together"
+
+
+def _lexicon(file: Path) -> Found:
+    path: KeyPath = ("speech", "lexicon")
+    if not file.is_file():
+        yield path, f"names {file}, which is no file; make it with the one line written,spoken,kind,ipa"
+        return
+    try:
+        lexicon.read(file)
+    except (OSError, lexicon.BadLexicon) as error:
+        yield path, str(error)
 
 
 def _quiet(tables: Tables, folder: Path) -> Found:

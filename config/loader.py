@@ -19,7 +19,7 @@ from config.document import ARRAYS, REQUIRED, TABLES, Configuration, keys_of, mo
 from config.faults import ConfigurationFaults, Fault, example, in_words, mend, spelled, unknown_key
 from config.lines import Path as KeyPath
 from config.lines import line_of, lines_of
-from config.paths import database_beside, endpoint_beside, listen_beside
+from config.paths import database_beside, endpoint_beside, listen_beside, speech_beside
 from foundation.settings import Settings
 
 _BIGGEST_BYTES = 1_000_000
@@ -174,9 +174,7 @@ class _Reading:
         """Absolute paths, so that it means the same wherever the daemon stands."""
         folder = self.file.parent
         gateway, http, sip = there(tables.gateway), there(tables.http), there(tables.sip)
-        speech = there(tables.speech)
         listen = tuple(listen_beside(text, folder) for text in sip.listen)
-        voice = str(folder / speech.voice) if speech.engine == "piper" else speech.voice
         return Configuration(
             file=self.file,
             gateway=gateway.model_copy(update={"database": database_beside(gateway.database, folder)}),
@@ -188,7 +186,7 @@ class _Reading:
             callback=there(tables.callback),
             voice=there(tables.voice),
             smscs=tuple(smsc for _, smsc in tables.smscs),
-            speech=speech.model_copy(update={"cache": folder / speech.cache, "voice": voice}),
+            speech=speech_beside(there(tables.speech), folder),
             quiet=tables.quiet,
             retention=there(tables.retention),
         )

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from prompts.settings import SpeechSettings
+
 _FILE_ARGUMENTS = frozenset(
     {"privateKey", "certKey", "extraCertChain", "dhParameters", "certificate", "key", "address"}
 )
@@ -34,6 +36,17 @@ def listen_beside(listen: str, folder: Path) -> str:
     """A SIP listen string with absolute paths."""
     kind, *arguments = split(listen)
     return ":".join((kind, *(_beside(argument, folder) for argument in arguments)))
+
+
+def speech_beside(speech: SpeechSettings, folder: Path) -> SpeechSettings:
+    """Speech settings with absolute paths; a voice is a path for piper only."""
+    paths: dict[str, object] = {"cache": folder / speech.cache}
+    if speech.lexicon is not None:
+        paths["lexicon"] = folder / speech.lexicon
+    if speech.engine == "piper":
+        paths["voice"] = str(folder / speech.voice)
+        paths["voices"] = {language: str(folder / voice) for language, voice in speech.voices.items()}
+    return speech.model_copy(update=paths)
 
 
 def split(text: str) -> list[str]:

@@ -144,6 +144,7 @@ class Daemon:
             dice,
         )
         self._smscs = SmscPool(configuration.smscs, clocks, reactor, dice)
+        prompts = VoicePrompts(self._library, configuration.voice.keys)
         self._engine = EngineService(
             Foundation(
                 writer=self._writer,
@@ -151,7 +152,7 @@ class Daemon:
                 clocks=clocks,
                 reactor=reactor,
                 node=node,
-                media=RoomMedia(self._library, self._smscs.segment),
+                media=RoomMedia(self._library, prompts, self._smscs.segment),
                 directory=state / "recordings",
                 token=secrets.token_urlsafe,
             ),
@@ -173,14 +174,14 @@ class Daemon:
         )
         self._voice = VoiceChannel(
             self._telephone,
-            VoicePrompts(self._library, configuration.voice.keys),
+            prompts,
             configuration.voice,
             VoiceHooks(self._stop_calls, self._connect, self._engine.save_call),
             clocks,
         )
         self._texts = TextChannel(
             self._smscs,
-            Receipts(self._reader, clocks),
+            Receipts(self._reader, self._writer, clocks),
             TextHooks(self._stop_texts, self._engine.save_reply),
             reactor,
         )

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import cast
 from urllib.parse import unquote
 
 from foundation.endpoints import Address
@@ -14,6 +14,7 @@ from foundation.telephone_numbers import NumberFault, PhoneNumber, read
 from ivr.call import Refused, ToDesk, ToTrunk
 from ivr.settings import TrunkSettings
 from ivr.sip.events import Credentials, InviteRequest, Peer
+from ivr.sip.locating import Transport, literal_hop, target_of
 
 _SIP = re.compile(
     r"sip:(?:(?P<user>[^@;?<>\s]+)@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^:;?@<>\s]+)(?::(?P<port>\d{1,5}))?(?P<rest>[;?].*)?",
@@ -21,8 +22,7 @@ _SIP = re.compile(
 )
 _TRANSPORT = re.compile(r";transport=(udp|tcp|tls)(?:;|$)", re.IGNORECASE)
 _ANONYMOUS = "sip:anonymous@anonymous.invalid"
-
-Transport = Literal["udp", "tcp", "tls"]
+_OWN_DOMAIN = "gateway"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +43,28 @@ def destination(uri: str) -> tuple[Address, Transport]:
         ipaddress.ip_address(host)
     except ValueError as error:
         raise ValueError(f"{host!r} is no address; write it as 192.0.2.10") from error
-    transport = _TRANSPORT.search(matched["rest"] or "")
-    return Address(host, int(matched["port"] or 5060)), cast(Transport, transport[1].lower() if transport else "udp")
+    named = _TRANSPORT.search(matched["rest"] or "")
+    transport = cast(Transport, named[1].lower() if named else "udp")
+    return Address(host, int(matched["port"] or (5061 if transport == "tls" else 5060))), transport
 
 
-def trunk_peer(trunk: TrunkSettings) -> Peer:
-    """The trunk on the wire. Raises ValueError for a proxy that leads nowhere."""
-    address, transport = destination(trunk.proxy)
+def trunk_peer(trunk: TrunkSettings, address: Address | None = None, transport: Transport | None = None) -> Peer:
+    """The trunk on the wire, at the address that its proxy's name led to. Raises ValueError for a proxy that is no
+    address where none is given."""
+    if address is None:
+        address, transport = destination(trunk.proxy)
+    return Peer(trunk.name, address, transport or "udp", trunk_credentials(trunk), trunk.silence_seconds)
+
+
+def trunk_credentials(trunk: TrunkSettings) -> Credentials | None:
     password = None if trunk.password is None else trunk.password.get_secret_value()
-    credentials = Credentials(trunk.username, password) if trunk.username and password is not None else None
-    return Peer(trunk.name, address, transport, credentials, trunk.silence_seconds)
+    return Credentials(trunk.username, password) if trunk.username and password is not None else None
+
+
+def registered_desk(uri: str) -> str | None:
+    """The desk in `sip:desk-7@gateway`: one whose phones register with us."""
+    matched = _SIP.fullmatch(uri.strip())
+    return matched["user"] if matched is not None and matched["host"].lower() == _OWN_DOMAIN else None
 
 
 def desk_peer(route: ToDesk) -> Peer:
@@ -82,7 +94,7 @@ def invite_to_trunk(
     domain = trunk.from_domain or own_host
     asserted = f"<sip:{shown.dialled(trunk.dial_format)}@{domain};user=phone>"
     header = {"pai": "P-Asserted-Identity", "ppi": "P-Preferred-Identity", "none": None}[trunk.identity]
-    target = f"sip:{route.number.dialled(trunk.dial_format)}@{peer.destination};user=phone"
+    target = f"sip:{route.number.dialled(trunk.dial_format)}@{_called_domain(trunk, peer)};user=phone"
     from_user = trunk.from_user or shown.dialled(trunk.dial_format)
     return InviteRequest(
         peer=peer,
@@ -96,6 +108,14 @@ def invite_to_trunk(
         extra_headers=() if header is None else ((header, asserted),),
         ring_seconds=route.ring_seconds,
     )
+
+
+def _called_domain(trunk: TrunkSettings, peer: Peer) -> str:
+    """What stands behind the @ of the called number: the proxy's name where it has one, else its address."""
+    target = target_of(trunk.proxy)
+    if literal_hop(target) is not None:
+        return str(peer.destination)
+    return target.host if target.port is None else f"{target.host}:{target.port}"
 
 
 def invite_to_desk(peer: Peer, route: ToDesk, own_host: str, identity: Identity, offer: bytes) -> InviteRequest:

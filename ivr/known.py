@@ -4,28 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 
-from ivr.dialling import destination
+from ivr.dialling import destination, trunk_credentials
 from ivr.settings import TrunkSettings
 from ivr.sip.events import Peer
-from ivr.sip.sources import Source, Sources, source
+from ivr.sip.sources import Source, Sources, desk_networks, source
 
 
 class KnownSources(Sources):
     """Trunks from the configuration; desks are learned, for they come and go while the gateway runs. Trunks come first:
     a desk on a trunk's own host counts as the trunk."""
 
-    def __init__(self, trunks: Sequence[TrunkSettings], peers: Mapping[str, Peer]) -> None:
+    def __init__(
+        self, trunks: Sequence[TrunkSettings], peers: Mapping[str, Peer], desks_from: Sequence[str] = ()
+    ) -> None:
+        """Raises ValueError for a network that is none."""
+        self._networks = desk_networks(desks_from)
+        self._registering: frozenset[str] = frozenset()
         self._trunks: list[Source] = []
         self._former: list[Source] = []
         self._desks: dict[str, Source] = {}
         self.reconfigure(trunks, peers)
 
-    def reconfigure(self, trunks: Sequence[TrunkSettings], peers: Mapping[str, Peer]) -> None:
-        """A trunk that is gone may still end its calls, until `let_go`. Raises ValueError for a network that is none."""
+    def reconfigure(
+        self,
+        trunks: Sequence[TrunkSettings],
+        peers: Mapping[str, Peer],
+        hosts: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> None:
+        """`peers` are the trunks whose place is known, `hosts` what the DNS says besides. A trunk that is gone may still
+        end its calls, until `let_go`. Raises ValueError for a network that is none."""
         before = [*self._trunks, *self._former]
         self._trunks = [
-            source(trunk.name, _networks(trunk, peers[trunk.name]), credentials=peers[trunk.name].credentials)
+            source(
+                trunk.name,
+                [*_networks(trunk, peers.get(trunk.name)), *hosts.get(trunk.name, ())],
+                credentials=trunk_credentials(trunk),
+            )
             for trunk in trunks
         ]
         self._former = [one for one in before if all(one.peer != trunk.name for trunk in trunks)]
@@ -38,8 +54,12 @@ class KnownSources(Sources):
             self._desks[desk] = learned
             self._renew()
 
+    def registering(self, desks: Collection[str]) -> None:
+        """Desks whose phones register: they prove who they are, wherever in `desks_from` they are."""
+        self._registering = frozenset(desks)
+
     def is_desk(self, peer: str) -> bool:
-        return peer in self._desks
+        return peer in self._desks or peer in self._registering
 
     @property
     def former(self) -> frozenset[str]:
@@ -52,12 +72,12 @@ class KnownSources(Sources):
         self._renew()
 
     def _renew(self) -> None:
-        super().__init__([*self._trunks, *self._former, *self._desks.values()])
+        super().__init__([*self._trunks, *self._former, *self._desks.values(), *self._networks])
 
 
-def _networks(trunk: TrunkSettings, peer: Peer) -> list[str]:
+def _networks(trunk: TrunkSettings, peer: Peer | None) -> list[str]:
     """The proxy itself, the registrar where it is an address, and what the configuration adds."""
-    networks = [peer.destination.host, *trunk.allow_from]
+    networks = [*([] if peer is None else [peer.destination.host]), *trunk.allow_from]
     if trunk.registrar is not None:
         with suppress(ValueError):
             networks.append(destination(trunk.registrar)[0].host)

@@ -23,7 +23,18 @@ _PHONEMES = {
 }  # fmt: skip
 _LONGEST_FIRST = sorted(_PHONEMES, key=len, reverse=True)
 _SYMBOL = re.compile("|".join(map(re.escape, _LONGEST_FIRST)))
-_INSTEAD = {":": "ː", "θ": "s or t", "ð": "d or z", "æ": "ɛ", "ʌ": "ʏ", "ɒ": "ɔ", "ɜ": "ø", "ʊ": "u", "ʔ": "nothing", "ˑ": "ː"}
+_INSTEAD = {
+    ":": "ː",
+    "θ": "s or t",
+    "ð": "d or z",
+    "æ": "ɛ",
+    "ʌ": "ʏ",
+    "ɒ": "ɔ",
+    "ɜ": "ø",
+    "ʊ": "u",
+    "ʔ": "nothing",
+    "ˑ": "ː",
+}
 _VOWEL = re.compile("[aɑɛeɪiɔoʏɵœyuøə]")
 
 

@@ -56,7 +56,9 @@ class Lexicon:
         tables = {
             "_words": ((entry.written, entry.spoken) for entry in self.entries if entry.kind == "word"),
             "_sounds": ((entry.written, entry.spoken or entry.written) for entry in sounds),
-            "_phonemes": ((entry.written, f"[[{phonemes(entry.ipa)}]]" if entry.ipa else entry.spoken) for entry in sounds),
+            "_phonemes": (
+                (entry.written, f"[[{phonemes(entry.ipa)}]]" if entry.ipa else entry.spoken) for entry in sounds
+            ),
         }
         for name, rows in tables.items():
             object.__setattr__(self, name, _Table.of(rows))
@@ -165,6 +167,38 @@ class LexiconFile:
             except BadLexicon as error:
                 self._log.error("lexicon not read {reason}", reason=str(error))
         return self._current
+
+    @property
+    def path(self) -> Path | None:
+        """The operator's file, where one is configured."""
+        return self._path
+
+    def own(self) -> tuple[Entry, ...]:
+        """What the operator's file holds. Reads it: not on the reactor's thread. Raises BadLexicon, OSError."""
+        return () if self._path is None else read(self._path)
+
+    def put(self, made: Entry) -> None:
+        """Add it, or change the entry of that spelling and kind. Writes: one at a time, not on the reactor's thread.
+        Raises BadLexicon, OSError."""
+        self._rewrite([*self._others(made.written, made.kind), made])
+
+    def remove(self, written: str, kind: str) -> bool:
+        """Whether it was there. As `put`."""
+        others = self._others(written, kind)
+        there = len(others) < len(self.own())
+        if there:
+            self._rewrite(others)
+        return there
+
+    def _others(self, written: str, kind: str) -> list[Entry]:
+        return [each for each in self.own() if (each.written, each.kind) != (written, kind)]
+
+    def _rewrite(self, entries: list[Entry]) -> None:
+        if self._path is None:
+            raise BadLexicon('no file is configured for it; write lexicon = "lexicon.csv" in [speech]')
+        if len(entries) > _MAXIMUM_ENTRIES:
+            raise BadLexicon(f"at most {_MAXIMUM_ENTRIES} entries; remove some")
+        write(self._path, sorted(entries, key=lambda each: (each.written.lower(), each.written)))
 
 
 def read(path: Path) -> tuple[Entry, ...]:

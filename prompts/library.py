@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,20 +21,23 @@ from twisted.python.failure import Failure
 
 from foundation.clock import Clocks
 from foundation.sound import Sound
+from prompts import attention
 from prompts.engines import choice
-from prompts.lexicon import LexiconFile
-from prompts.normalise import Normalised, normalise
+from prompts.lexicon import Lexicon, LexiconFile
+from prompts.normalise import Normalised, normalise, readable, voiced
 from prompts.once import Once
 from prompts.pieces import REPEAT_MILLISECONDS, TAIL_MILLISECONDS
 from prompts.settings import SpeechSettings
 from prompts.shape import Segment, segments
 from prompts.sounds import Sounds
 from prompts.speech import Engine, SpeechFailed
-from prompts.texts import Keys, fixed
+from prompts.texts import Keys, fixed, without_name
+from prompts.waveform import Waveform
 
 SHAPE_VERSION = 1
 """Part of every file name: raise it when the same words should sound otherwise."""
 
+_SOUND_NAME = re.compile(r"(?:recording-\d+-)?[0-9a-f]{24,32}")
 _REST_SECONDS = 60.0
 _ROUNDS = 3  # a sound worker that was restarted has lost its pieces: they are spoken again
 
@@ -43,6 +47,14 @@ class RunningEngine(Engine, Protocol):
 
     @property
     def pid(self) -> int | None: ...
+
+    @property
+    def takes_phonemes(self) -> bool: ...
+
+    @property
+    def voices(self) -> tuple[str, ...]: ...
+
+    def in_voice(self, voice: str, words_per_minute: int) -> RunningEngine: ...
 
     def start(self) -> None: ...
 
@@ -56,6 +68,17 @@ class Rendering:
     sound: Sound
     normalised: Normalised
     engine: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A message ready to be spoken by whichever voice can."""
+
+    plan: list[Segment]
+    language: str
+    words: str
+    lexicon: Lexicon
+    tone_first: bool
 
 
 class Library(Service):
@@ -74,7 +97,9 @@ class Library(Service):
         self._clocks = clocks
         self._engines = list(engines) if engines is not None else choice.engines(settings, reactor)
         self._sounds = Sounds(settings.cache, settings.cache_megabytes * 1_000_000, reactor)
-        self._lexicon = LexiconFile(settings.lexicon)
+        self._tone_first = settings.attention == "tone"
+        self.lexicon = LexiconFile(settings.lexicon)
+        self.words_per_minute = settings.words_per_minute
         self._messages: Once[tuple[str, str, bool], Rendering] = Once()
         self._pieces: Once[str, None] = Once()
         self._resting: dict[tuple[str, str], float] = {}
@@ -120,17 +145,42 @@ class Library(Service):
         """An operator's own voice, levelled and encoded like speech. Raises BadRecording."""
         return await self._sounds.recording(wav, f"recording-{SHAPE_VERSION}-")
 
-    async def _render(self, text: str, language: str, repeat_pause: bool) -> Rendering:
-        normalised = normalise(text, language, self._lexicon.current())
+    @property
+    def voices(self) -> tuple[str, ...]:
+        """What `audition` can be asked for, the one that speaks to people first."""
+        return tuple(voice for engine in self._engines for voice in engine.voices)
+
+    async def audition(self, text: str, language: str, voice: str, words_per_minute: int) -> Rendering:
+        """A text in one of `voices`, to compare; no other voice steps in. Raises SpeechFailed."""
+        for engine in self._engines:
+            if voice in engine.voices:
+                return await self._render(text, language, False, [engine.in_voice(voice, words_per_minute)])
+        raise SpeechFailed(f"there is no voice {voice!r}; choose one of {', '.join(self.voices)}")
+
+    async def waveform(self, name: str, columns: int = 800) -> Waveform | None:
+        """What to draw of a sound, by the name of its files; None where it is not kept. Raises SpeechFailed."""
+        return await self._sounds.waveform(name, columns) if _SOUND_NAME.fullmatch(name) else None
+
+    def wav(self, name: str) -> Path | None:
+        """What a telephone hears, by the name of the sound's files."""
+        return self._sounds.path(name) if _SOUND_NAME.fullmatch(name) else None
+
+    async def _render(
+        self, text: str, language: str, repeat_pause: bool, engines: Sequence[RunningEngine] | None = None
+    ) -> Rendering:
+        nameless = without_name(text, language) if self._tone_first else None
+        lexicon = self.lexicon.current()
+        normalised = normalise(text if nameless is None else nameless, language, lexicon)
         plan = segments(normalised.said)
         if not plan:
             raise SpeechFailed("the text has no word in it that can be spoken")
         tail = REPEAT_MILLISECONDS if repeat_pause else TAIL_MILLISECONDS
         plan[-1] = replace(plan[-1], pause=tail)
+        work = _Work(plan, language, normalised.words, lexicon, tone_first=nameless is not None)
         reasons: list[str] = []
-        for engine in self._engines_by_health(language):
+        for engine in engines if engines is not None else self._engines_by_health(language):
             try:
-                sound = await self._speak(engine, plan, language, normalised.words)
+                sound = await self._speak(engine, work)
             except SpeechFailed as error:
                 self._resting[engine.name, language] = self._clocks.now() + _REST_SECONDS
                 self._log.warn("voice failed {engine} {reason}", engine=engine.name, reason=str(error))
@@ -144,18 +194,26 @@ class Library(Service):
         now = self._clocks.now()
         return sorted(self._engines, key=lambda engine: self._resting.get((engine.name, language), now) > now)
 
-    async def _speak(self, engine: RunningEngine, plan: list[Segment], language: str, words: str) -> Sound:
-        parts = [(_name(engine.name, language, part.words), part.pause) for part in plan]
-        words_of = {name: part.words for (name, _), part in zip(parts, plan, strict=True)}
+    async def _speak(self, engine: RunningEngine, work: _Work) -> Sound:
+        given = [
+            voiced(part.words, work.language, work.lexicon, takes_phonemes=engine.takes_phonemes) for part in work.plan
+        ]
+        names = [_name(engine.name, work.language, words) for words in given]
+        words_of = dict(zip(names, given, strict=True))
+        parts = [(name, part.pause) for name, part in zip(names, work.plan, strict=True)]
+        passages = [readable(part.words) for part in work.plan]
+        if work.tone_first:
+            parts.insert(0, (attention.NAME, attention.PAUSE_MILLISECONDS))
+            passages.insert(0, attention.WORDS)
         name = _name("message", *(f"{piece} {pause}" for piece, pause in parts))
-        description = {"words": words, "engine": engine.name}
+        description = {"words": work.words, "engine": engine.name}
         for _ in range(_ROUNDS):
-            made = await self._sounds.join(name, parts, [part.words for part in plan], description)
+            made = await self._sounds.join(name, parts, passages, description)
             if isinstance(made, Sound):
                 return made
             try:
                 await gatherResults(
-                    [self._piece(engine, piece, words_of[piece], language) for piece in made], consumeErrors=True
+                    [self._piece(engine, piece, words_of[piece], work.language) for piece in made], consumeErrors=True
                 )
             except FirstError as error:
                 error.subFailure.raiseException()

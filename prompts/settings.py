@@ -12,12 +12,14 @@ from foundation.settings import PositiveSeconds, Settings
 
 class SpeechSettings(Settings):
     """`voice` speaks Dutch: a name for espeak (`nl`, `nl+f2`), the path of a voice file for piper. `voices` are those for
-    other languages, by language. `lexicon` is a file that an operator edits; `gtts_address` is for a proxy or a test."""
+    other languages, by language. `attention` is what a message begins with. `lexicon` is a file that an operator edits;
+    `gtts_address` is for a proxy or a test."""
 
     engine: Literal["espeak", "gtts", "piper"] = "espeak"
     voice: str = "nl"
     voices: dict[Annotated[str, Field(pattern=r"^[a-z]{2}$")], str] = Field(default_factory=dict)
     words_per_minute: Annotated[int, Field(ge=80, le=300)] = 145
+    attention: Literal["name", "tone"] = "name"
     timeout_seconds: PositiveSeconds = 20
     cache: Path = Path("var/prompts")
     cache_megabytes: Annotated[int, Field(ge=10)] = 2000

@@ -10,17 +10,20 @@ import hashlib
 import os
 import sys
 from collections import OrderedDict
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy
 
+from prompts import attention
 from prompts.engines.worker import NICENESS
 from prompts.files import SoundFiles
 from prompts.frames import Frame, FrameReader
 from prompts.pieces import BEFORE_MILLISECONDS, LEAD_MILLISECONDS, TAIL_MILLISECONDS, Piece, joined, piece
 from prompts.recording import read_recording, recorded_piece
 from prompts.speech import BadRecording
+from prompts.waveform import waveform
 
 _PIECES_BYTES = 64 * 1024 * 1024
 
@@ -34,24 +37,35 @@ class Workshop:
         self._held = 0
 
     def answer(self, request: dict[str, Any], body: bytes) -> dict[str, Any]:
-        work = {"piece": self._piece, "join": self._join, "recording": self._recording, "tidy": self._tidy}
+        work = {
+            "piece": self._piece,
+            "join": self._join,
+            "recording": self._recording,
+            "draw": self._draw,
+            "tidy": self._tidy,
+        }
         return work[request["do"]](request, body)
 
     def _piece(self, request: dict[str, Any], body: bytes) -> dict[str, Any]:
         made = piece(numpy.frombuffer(body, numpy.int16), int(request["rate"]))
         if made is None:
             return {"milliseconds": 0}
-        self._pieces[request["name"]] = made
+        self._keep(request["name"], made)
+        return {"milliseconds": made.milliseconds}
+
+    def _keep(self, name: str, made: Piece) -> None:
+        self._pieces[name] = made
         self._held += made.size
         while self._held > _PIECES_BYTES and len(self._pieces) > 1:
             self._held -= self._pieces.popitem(last=False)[1].size
-        return {"milliseconds": made.milliseconds}
 
     def _join(self, request: dict[str, Any], _body: bytes) -> dict[str, Any]:
         found = self._files.find(request["name"])
         if found is not None:
             return {"milliseconds": found.milliseconds}
         parts: list[list[Any]] = request["parts"]
+        if parts[0][0] == attention.NAME and attention.NAME not in self._pieces:
+            self._keep(attention.NAME, attention.attention())
         missing = sorted({name for name, _ in parts if name not in self._pieces})
         if missing:
             return {"missing": missing}
@@ -82,6 +96,10 @@ class Workshop:
         except BadRecording as error:
             return {"refused": str(error)}
         return {"name": name, "milliseconds": found.milliseconds}
+
+    def _draw(self, request: dict[str, Any], _body: bytes) -> dict[str, Any]:
+        found = self._files.find(request["name"])
+        return {"waveform": asdict(waveform(found, request["columns"])) if found is not None else None}
 
     def _tidy(self, _request: dict[str, Any], _body: bytes) -> dict[str, Any]:
         return {"removed": self._files.tidy()}

@@ -9,6 +9,7 @@ from typing import Any
 from foundation.sound import Sound
 from prompts.child import Child, ChildFailed
 from prompts.speech import BadRecording, SpeechFailed, Spoken
+from prompts.waveform import Passage, Waveform
 
 _TIMEOUT_SECONDS = 30.0
 
@@ -48,6 +49,18 @@ class Sounds:
         if "refused" in answer:
             raise BadRecording(answer["refused"])
         return Sound(self._directory / answer["name"], int(answer["milliseconds"]))
+
+    async def waveform(self, name: str, columns: int) -> Waveform | None:
+        """The picture of a sound; None where it is not kept. Raises SpeechFailed."""
+        drawn = (await self._ask({"do": "draw", "name": name, "columns": columns}))["waveform"]
+        if drawn is None:
+            return None
+        passages = tuple(Passage(**passage) for passage in drawn.pop("passages"))
+        return Waveform(**{**drawn, "peaks": tuple(map(tuple, drawn["peaks"])), "passages": passages})
+
+    def path(self, name: str) -> Path:
+        """Of the WAV that a telephone hears, where it is kept."""
+        return self._directory / f"{name}.wav"
 
     async def tidy(self) -> int:
         """Remove what is too much; how many sounds went. Raises SpeechFailed."""

@@ -80,6 +80,12 @@ def whisper(title: str | None, accept: str = "1", language: str = "nl") -> str:
     return texts.whisper.format(title=title.rstrip(". "), accept=accept)
 
 
+def without_name(text: str, language: str = "nl") -> str | None:
+    """A message without the name that it begins with, for a tone in its place; None where it begins otherwise."""
+    name = texts_for(language).alert.partition("\n")[0] + "\n"
+    return text.removeprefix(name) if text.startswith(name) else None
+
+
 def fixed(language: str = "nl", keys: Keys | None = None) -> tuple[str, ...]:
     """The texts that need nothing filled in but keys: rendered at start."""
     texts = texts_for(language)

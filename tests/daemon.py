@@ -27,7 +27,7 @@ def free_port(kind: int = socket.SOCK_STREAM) -> int:
         return int(probe.getsockname()[1])
 
 
-def eventually(ask: Callable[[], Any], seconds: float, what: str) -> Any:
+def eventually(ask: Callable[[], Any], seconds: float, what: str, every: float = 0.1) -> Any:
     """Ask until the answer is true; the assertion that fails names what never came."""
     end = time.monotonic() + seconds
     while True:
@@ -35,7 +35,7 @@ def eventually(ask: Callable[[], Any], seconds: float, what: str) -> Any:
         if answer:
             return answer
         assert time.monotonic() < end, f"after {seconds} s still not: {what}"
-        time.sleep(0.1)
+        time.sleep(every)
 
 
 class Daemon:

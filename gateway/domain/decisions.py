@@ -67,7 +67,12 @@ class AwaitReceipt:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """It counts as reached from now on: the closing message is owed."""
+    """It counts as reached from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """The line is free and the closing message is owed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +88,15 @@ class Ignored:
     event: str
 
 
-Effect = Wait | AwaitReceipt | Reached | Finished | Ignored
+Effect = Wait | AwaitReceipt | Reached | Owed | Finished | Ignored
 Decision = tuple[Delivery, tuple[Effect, ...]]
 _Transition = Callable[[Delivery, DeliveryEvent, DeliveryRules, Situation], Decision]
 
 _BREATHER = timedelta(seconds=1)
 _FINISHED: tuple[Effect, ...] = (Finished(),)
-_REACHED_AND_FINISHED: tuple[Effect, ...] = (Reached(), Finished())
+_REACHED: tuple[Effect, ...] = (Reached(),)
+_OWED_AND_FINISHED: tuple[Effect, ...] = (Owed(), Finished())
+_REACHED_AND_FINISHED: tuple[Effect, ...] = (Reached(), Owed(), Finished())
 
 _RANK: Mapping[Outcome, int] = {
     Outcome.HEARD_CONFIRMED: 5,
@@ -149,7 +156,9 @@ def _finish(delivery: Delivery, outcome: Outcome, rules: DeliveryRules, attempts
     before = reached(delivery.outcome, voicemail_is_reached=rules.voicemail_is_reached)
     done = delivery.moved(DeliveryState.DONE, outcome, attempts=attempts)
     # What was heard before its call ended is owed the closing message only now that the line is free.
-    owed = now_reached and (not before or delivery.state in (DeliveryState.HEARD, DeliveryState.UNCERTAIN))
+    if now_reached and delivery.state is DeliveryState.HEARD:
+        return done, _OWED_AND_FINISHED
+    owed = now_reached and (not before or delivery.state is DeliveryState.UNCERTAIN)
     return done, _REACHED_AND_FINISHED if owed else _FINISHED
 
 
@@ -162,11 +171,15 @@ def _sent(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situat
 
 
 def _heard(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
-    return delivery.moved(DeliveryState.HEARD, better(delivery.outcome, Outcome.HEARD)), ()
+    return delivery.moved(DeliveryState.HEARD, better(delivery.outcome, Outcome.HEARD)), _newly_heard(delivery)
 
 
 def _key(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
-    return delivery.moved(DeliveryState.HEARD, Outcome.HEARD_CONFIRMED), ()
+    return delivery.moved(DeliveryState.HEARD, Outcome.HEARD_CONFIRMED), _newly_heard(delivery)
+
+
+def _newly_heard(delivery: Delivery) -> tuple[Effect, ...]:
+    return () if delivery.state is DeliveryState.HEARD else _REACHED
 
 
 def _ended(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
@@ -193,8 +206,9 @@ def _by_cause(delivery: Delivery, cause: Outcome, rules: DeliveryRules, situatio
 def _ended_after_heard(
     delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation
 ) -> Decision:
+    """The attempt counts however it ends: the person had the call."""
     outcome = better(delivery.outcome, event.outcome) if isinstance(event, Ended) else delivery.outcome
-    return _finish(delivery, outcome, rules, delivery.attempts + (0 if isinstance(event, Interrupted) else 1))
+    return _finish(delivery, outcome, rules, delivery.attempts + 1)
 
 
 def _accepted(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
@@ -219,7 +233,7 @@ def _receipted_again(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRu
         return delivery, ()
     now_reached = reached(outcome, voicemail_is_reached=rules.voicemail_is_reached)
     before = reached(delivery.outcome, voicemail_is_reached=rules.voicemail_is_reached)
-    return delivery.moved(DeliveryState.DONE, outcome), (Reached(),) if now_reached and not before else ()
+    return delivery.moved(DeliveryState.DONE, outcome), (Reached(), Owed()) if now_reached and not before else ()
 
 
 def _noted(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:

@@ -140,7 +140,7 @@ class Actions:
         way = self._parts.channels.get(channel)
         if way is None:
             return
-        ready = Deferred.fromCoroutine(way.prepare(message_of(running.action, message)))
+        ready = Deferred.fromCoroutine(way.prepare(message_of(running.action, message, channel)))
         ready.addCallbacks(
             self._prepared, self._not_prepared, (running, message, channel), {}, (running, message, channel)
         )

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row
 from foundation.clock import Saved
 from gateway.domain.action import ActionState
 from gateway.domain.calls import CallView
+from gateway.domain.delivery import DeliveryState
 from gateway.domain.identifiers import ActionId
 from gateway.domain.outcomes import MessageKind, Outcome
 from gateway.engine.interface import Invalid, NotFound
@@ -23,6 +24,8 @@ from gateway.store.records import CallQuery, page_of_calls, page_of_replies, pag
 from gateway.store.schema import maybe_moment, microseconds, moment
 
 PAGE_SIZE = 100
+_COUNTS_ALREADY = frozenset({DeliveryState.SENT, DeliveryState.HEARD})
+"""Under way and on the wire: the attempt that will count at its end is shown from now on."""
 Item = TypeVar("Item")
 
 
@@ -84,7 +87,7 @@ def _delivery_view(record: DeliveryRecord) -> DeliveryView:
         channel=delivery.key.channel,
         message=delivery.key.message,
         outcome=delivery.outcome,
-        attempts=delivery.attempts,
+        attempts=delivery.attempts + (delivery.state in _COUNTS_ALREADY),
         updated_at=record.updated_at,
         history=tuple(_attempt_view(ordinal, row) for ordinal, row in enumerate(record.attempts, 1)),
     )

@@ -24,12 +24,14 @@ Prepared = TypeVar("Prepared")
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is said or written: one a language. `recording` is the operator's own voice in place of speech."""
+    """What is said or written: one a language. `recording` is the operator's own voice in place of speech. `exercise`:
+    the voice channel says so; what is written says so already in `texts`."""
 
     action: ActionId
     kind: MessageKind
     texts: Mapping[str, str]
     recording: Path | None = None
+    exercise: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from gateway.engine.answers import action_view
 from gateway.engine.desks import Desks
 from gateway.engine.interface import Conflict, Invalid, NotFound
 from gateway.engine.media import Media
-from gateway.engine.messages import message_of
+from gateway.engine.messages import message_of, written
 from gateway.engine.views import ActionView
 from gateway.store.actions import KeyReused, NewAction, create_action, get_action, note, replace_draft
 from gateway.store.drafts import SavedEstimate
@@ -59,7 +59,7 @@ class Composer:
         recipients = {name: people[name] for name in sorted(draft.channels)}
         segments, advice = 0, _NO_ADVICE
         if ChannelName.SMS in draft.channels:
-            segments, advice = self._media.segments(draft.message)
+            segments, advice = self._media.segments(written(draft.message, "nl", exercise=draft.exercise))
         calls, texts = recipients.get(ChannelName.VOICE, 0), recipients.get(ChannelName.SMS, 0) * segments
         pace = self._parts.runner.rules.pace
         seconds = max(
@@ -127,7 +127,7 @@ class Composer:
         record = await self._reader.read(lambda connection: get_action(connection, wanted))
         if record is None:
             raise NotFound(f"there is no action {wanted}")
-        return await self._media.wav(message_of(record.action, MessageKind.ALERT), "nl")
+        return await self._media.wav(message_of(record.action, MessageKind.ALERT, ChannelName.VOICE), "nl")
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gateway.engine.channel import Message
+from gateway.engine.voice_prompts import VoicePrompts
 from prompts.speech import PromptLibrary
 from sms.events import Segmented
 
@@ -26,10 +27,11 @@ class Media(Protocol):
 
 
 class RoomMedia:
-    """The real one: the prompt library's sound and the text room's segments."""
+    """The real one: the sound that the voice channel prepares and the text room's segments."""
 
-    def __init__(self, library: PromptLibrary, segment: Callable[[str], Segmented]) -> None:
+    def __init__(self, library: PromptLibrary, voice: VoicePrompts, segment: Callable[[str], Segmented]) -> None:
         self._library = library
+        self._voice = voice
         self._segment = segment
 
     def segments(self, text: str) -> tuple[int, tuple[str, ...]]:
@@ -37,10 +39,7 @@ class RoomMedia:
         return len(segmented.segments), segmented.advice
 
     async def wav(self, message: Message, language: str = "nl") -> Path:
-        if message.recording is not None:
-            return (await self._library.recording(message.recording)).wav
-        text = message.texts.get(language, message.texts["nl"])
-        return (await self._library.speech(text, language)).wav
+        return (await self._voice.prepare(message)).message(language).wav
 
     async def check_recording(self, wav: Path) -> None:
         await self._library.recording(wav)

@@ -12,6 +12,8 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from foundation.telephone_numbers import PhoneNumber
 from gateway.domain.identifiers import AttemptId
+from gateway.engine.receipt_parts import ReceiptParts
+from gateway.store.receipts import FoundText
 from sms.events import Receipt
 
 _MOST_REMEMBERED = 200_000
@@ -25,9 +27,13 @@ class ReceiptLookup(Protocol):
 
     def find(
         self, smsc: str, message_id: str, number: PhoneNumber | None, user_message_reference: int | None
-    ) -> Deferred[AttemptId | None]:
+    ) -> Deferred[FoundText | None]:
         """The attempt that a receipt means, by its message id, else by user_message_reference and number, else by number
         and time; None where nothing fits or more than one does."""
+        ...
+
+    def keep_part(self, attempt: AttemptId, message_id: str) -> Deferred[None]:
+        """A part of this message was delivered, others are waited for; fires after the commit."""
         ...
 
 
@@ -44,10 +50,12 @@ class _Early:
 
 
 class ReceiptMatching:
-    """A receipt may overtake the response that its id comes with: then it waits for that, and its deliver_sm too."""
+    """A receipt may overtake the response that its id comes with: then it waits for that, and its deliver_sm too.
+    `parts` learns from the store of how many parts a message of an earlier process was."""
 
-    def __init__(self, lookup: ReceiptLookup, reactor: IReactorTime) -> None:
+    def __init__(self, lookup: ReceiptLookup, reactor: IReactorTime, parts: ReceiptParts) -> None:
         self._lookup = lookup
+        self._parts = parts
         self._reactor = reactor
         self._ids: OrderedDict[_Key, AttemptId] = OrderedDict()
         self._early: dict[_Key, _Early] = {}
@@ -71,7 +79,16 @@ class ReceiptMatching:
             known = await self._wait(key)
         if known is not None:
             return known
-        return await self._lookup.find(receipt.smsc, receipt.message_id, receipt.number, receipt.user_message_reference)
+        found = await self._lookup.find(
+            receipt.smsc, receipt.message_id, receipt.number, receipt.user_message_reference
+        )
+        if found is None:
+            return None
+        self._parts.expect(found.attempt, found.parts, found.delivered)
+        return found.attempt
+
+    async def keep_part(self, attempt: AttemptId, message_id: str) -> None:
+        await self._lookup.keep_part(attempt, message_id)
 
     def stop(self) -> None:
         for early in self._early.values():

@@ -125,7 +125,7 @@ def _count_reached(connection: Connection, record: ActionRecord, words: list[str
     counted = select(func.count()).where(
         deliveries.c.action == record.action.id,
         deliveries.c.message == MessageKind.ALERT.value,
-        deliveries.c.state == DeliveryState.DONE.value,
+        deliveries.c.state.in_([DeliveryState.DONE.value, DeliveryState.HEARD.value]),
         deliveries.c.outcome.in_(words),
     )
     return connection.execute(counted).scalar_one()

@@ -36,6 +36,7 @@ from gateway.domain.decisions import (
     Ignored,
     Interrupted,
     NoReceipt,
+    Owed,
     PeersExhausted,
     Picked,
     Reached,
@@ -225,6 +226,7 @@ class Runner:
         for effect in effects:
             if type(effect) is Reached and write.after.key.message is MessageKind.ALERT:
                 write.milestones = running.count_reached(write.after)
+            elif type(effect) is Owed and write.after.key.message is MessageKind.ALERT:
                 if running.halted is not None and running.action.state is not ActionState.CLOSED:
                     assert self.lease is not None
                     write.closing = ClosingTerms(self.lease, self.quiet, write.at)

@@ -24,7 +24,7 @@ from foundation.telephone_numbers import PhoneNumber
 from gateway.domain.action import Action, ActionDraft, ActionState, ClosingOutcome, Desk, Recipient
 from gateway.domain.attempt import AttemptEvent
 from gateway.domain.calls import CallView
-from gateway.domain.decisions import Effect, Reached
+from gateway.domain.decisions import Effect, Owed
 from gateway.domain.delivery import Delivery
 from gateway.domain.identifiers import ActionId, AttemptId, DeskId, NodeName
 from gateway.domain.outcomes import ChannelName, MessageKind, Outcome
@@ -178,7 +178,7 @@ class EngineService(Engine, ChannelListener):
 
     def changed(self, running: RunningAction, effects: Iterable[Effect], channel: ChannelName) -> None:
         self._housekeeping.counts_changed([running.id])
-        if effects and running.settled and any(type(effect) is Reached for effect in effects):
+        if effects and running.settled and any(type(effect) is Owed for effect in effects):
             self._parts.scheduler.more_came(running, MessageKind.CLOSING, channel)
             self._actions.recount(running)
         elif running.all_told:

@@ -6,7 +6,7 @@ own messages, else by what the store knows.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -73,8 +73,8 @@ class TextChannel:
         self._segments = 1
         self._reserved: dict[PhoneNumber, list[int]] = {}
         self._running: dict[AttemptId, _Running] = {}
-        self._receipts = ReceiptMatching(receipts, reactor)
         self._parts = ReceiptParts()
+        self._receipts = ReceiptMatching(receipts, reactor, self._parts)
         self._own_reference = 0
         self._confirmed: OrderedDict[PhoneNumber, None] = OrderedDict()
         service.listen(self)
@@ -150,7 +150,9 @@ class TextChannel:
         running = self._running.get(AttemptId(reference))
         if running is None:
             return
+        self._count_left(running, -1)
         running.wire = Wire(peer=smsc, segments=running.segments)
+        self._count_left(running, 1)
         await self._engine.attempt_event(running.attempt.id, Sent(running.wire))
 
     def text_event(self, event: TextEvent) -> None:
@@ -158,10 +160,11 @@ class TextChannel:
         running = self._running.pop(attempt, None)
         if running is None:
             return
+        self._count_left(running, -1)
         if isinstance(event, (events.Accepted, events.Uncertain)):
             self._receipts.remember(attempt, event.smsc, event.message_ids)
-            if isinstance(event, events.Accepted) and len(event.message_ids) > 1:
-                self._parts.expect(attempt, event.message_ids)
+            whole = isinstance(event, events.Accepted) or not event.message_ids
+            self._parts.expect(attempt, len(event.message_ids) if whole else running.segments)
         saved = self._engine.attempt_event(attempt, _attempt_event(event, running.wire))
         saved.addErrback(lambda failure: self._log.failure("the end of an attempt was not saved", failure))
         if isinstance(event, (events.Accepted, events.Uncertain)):
@@ -178,6 +181,7 @@ class TextChannel:
             return
         whole = self._parts.add(attempt, receipt.message_id, outcome)
         if whole is None:
+            await self._receipts.keep_part(attempt, receipt.message_id)
             return
         wire = Wire(
             peer=receipt.smsc,
@@ -201,10 +205,17 @@ class TextChannel:
 
     def _may_be_early(self, receipt: Receipt) -> bool:
         """Whether a response that is still to come may bring this receipt's id."""
-        return any(
-            running.wire.peer == receipt.smsc and receipt.number in (None, running.attempt.number)
-            for running in self._running.values()
-        )
+        return (receipt.smsc, receipt.number) in self._left
+
+    def _count_left(self, running: _Running, change: int) -> None:
+        """Of each SMSC by number, and in all (None): asked at every receipt, so never by a look through all that run."""
+        peer = running.wire.peer
+        if peer is None:
+            return
+        for key in ((peer, running.attempt.number), (peer, None)):
+            self._left[key] += change
+            if self._left[key] <= 0:
+                del self._left[key]
 
     # ---- replies
 

@@ -48,17 +48,21 @@ class VoicePrompts:
             return Prepared({DEFAULT_LANGUAGE: await self._with_keys(sound, DEFAULT_LANGUAGE)})
         scripts: dict[str, AlertSounds | Sound] = {}
         for language, text in message.texts.items():
-            sound = await self._library.speech(self._words(message.kind, text, language), language)
+            sound = await self._library.speech(self._words(message, text, language), language)
             closing = message.kind is MessageKind.CLOSING
             scripts[language] = sound if closing else await self._with_keys(sound, language)
         return Prepared(scripts)
 
-    def _words(self, kind: MessageKind, text: str, language: str) -> str:
-        if kind is MessageKind.CLOSING:
-            return texts.closing(text, language)
-        if kind is MessageKind.CORRECTION:
-            return texts.correction(text, language, number=self._number)
-        return texts.alert(text, language, number=self._number)
+    def _words(self, message: Message, text: str, language: str) -> str:
+        match message.kind:
+            case MessageKind.CLOSING:
+                words = texts.closing(text, language, exercise=message.exercise)
+            case MessageKind.CORRECTION:
+                words = texts.correction(text, language, number=self._number)
+            case MessageKind.ALERT:
+                words = texts.alert(text, language, number=self._number, exercise=message.exercise)
+        # An empty line would be a pause where nothing is left out: a closing without a text of the operator's own.
+        return "\n".join(line for line in words.splitlines() if line.strip())
 
     async def _with_keys(self, message: Sound, language: str) -> AlertSounds:
         keys = texts.Keys(self._keys.repeat, self._keys.seen, self._keys.operator, self._keys.stop)

@@ -180,6 +180,14 @@ message_ids = Table(
     Column("at", BigInteger, nullable=False, index=True),
 )
 
+part_receipts = Table(
+    "part_receipts",
+    metadata,
+    Column("attempt", BigInteger, primary_key=True, autoincrement=False),
+    Column("message_id", String(65), primary_key=True),
+    Column("at", BigInteger, nullable=False, index=True),
+)
+
 counters = Table(
     "counters",
     metadata,

@@ -70,10 +70,7 @@ class Playout:
             self._ssrc, position = ssrc, timestamp
             self._newest_end = position
         self._noise = None
-        needed = len(payload) + _STEP
-        if needed > self._shallowest:
-            self._shallowest = needed
-            self._depth = max(self._depth, needed)
+        self._hold_at_least(len(payload) + _STEP)
         if self._dry_at is not None:
             # The stream went on where it had run dry: not a pause, a late packet.
             if position <= self._dry_at + _STEP:
@@ -91,8 +88,15 @@ class Playout:
 
     def pull(self, octets: int) -> bytes:
         """The next piece, in the target's codec."""
+        self._hold_at_least(octets + _STEP)
         piece = self._next(octets)
         return piece if self._transcoder is None else self._transcoder.convert(piece)
+
+    def _hold_at_least(self, octets: int) -> None:
+        """A packet of either side, and some time for the next one to come."""
+        if octets > self._shallowest:
+            self._shallowest = octets
+            self._depth = max(self._depth, octets)
 
     def _next(self, octets: int) -> bytes:
         if self._cursor is None:

@@ -19,6 +19,8 @@ from ivr.sip.transactions import Transaction
 from ivr.sip.values import NameAddress, ValueFault, Via
 
 MOST_SESSIONS = 20_000
+UNANSWERED_SECONDS = 180.0
+"""Until an INVITE that our side neither answers nor refuses is refused for it (RFC 3261 §13.3.1.1)."""
 
 _SHOWN_FIELDS = ("User-Agent", "Subject", "P-Asserted-Identity", "Privacy", "Diversion", "History-Info")
 _PRIVATE = frozenset({"id", "user", "full", "header"})
@@ -62,6 +64,7 @@ class Callee:
             dialog=accepted(request, tag),
         )
         self._core.add(session)
+        self._core.arm(session, "unanswered", UNANSWERED_SECONDS, now)
         self._core.reply(transaction, 100, now)
         self._core.told.append(
             InviteReceived(
@@ -144,6 +147,7 @@ class Callee:
             transport=session.transport,
             destination=str(session.destination),
         )
+        self._core.disarm(session, "unanswered")
         self._legs.step(session, Event.ACCEPT, now, response)
 
     def reject(

@@ -14,12 +14,13 @@ from ivr.call import LegId, SavedDialog
 from ivr.sip.callee import ALLOW, Callee
 from ivr.sip.caller import Caller
 from ivr.sip.core import ALLOWED, Core, Random, response_to
-from ivr.sip.events import InviteRequest, Peer, Pinged, Reason, Registration, SipEvent
+from ivr.sip.events import InviteRequest, Peer, Reason, Registration, SipEvent
 from ivr.sip.forking import Forks, branches
 from ivr.sip.indialog import InDialog
 from ivr.sip.inviting import calling_dialog
 from ivr.sip.legs import EXPIRED, Legs
-from ivr.sip.message import Fields, MessageFault, Request, Response, parse
+from ivr.sip.message import MessageFault, Request, Response, parse
+from ivr.sip.pinging import Pings
 from ivr.sip.proving import Proving
 from ivr.sip.registrar import Answer, Binding, Registrar
 from ivr.sip.registration import Registrations
@@ -59,11 +60,16 @@ class UserAgent:
         self._in_dialog = InDialog(self._core, self._legs)
         self._registrations = Registrations(self._core)
         self._forks = Forks()
-        self._pings: dict[str, Transaction] = {}
+        self._pings = Pings(self._core)
+        self._told: list[SipEvent] = []
 
     # ---- the endpoint contract
 
     def receive(self, data: bytes, source: Address, now: Monotonic, transport: str = "udp") -> None:
+        self._receive(data, source, now, transport)
+        self._settle(now)
+
+    def _receive(self, data: bytes, source: Address, now: Monotonic, transport: str) -> None:
         peer = self._core.sources.of(source.host)
         if peer is None:
             self._core.strangers += 1
@@ -98,7 +104,8 @@ class UserAgent:
             elif timer == "register":
                 self._registrations.due(str(who), now)
             else:
-                self._ping_ended(str(who), None, now, 0.0)
+                self._pings.silent(str(who))
+        self._settle(now)
 
     def outgoing(self) -> list[Datagram]:
         sent = self._core.outbox[:]
@@ -106,9 +113,21 @@ class UserAgent:
         return sent
 
     def events(self) -> list[SipEvent]:
-        told = [seen for event in self._core.told if (seen := self._forks.filtered(event)) is not None]
-        self._core.told.clear()
+        self._filter()
+        told, self._told = self._told, []
         return told
+
+    def _filter(self) -> None:
+        self._told += [seen for event in self._core.told if (seen := self._forks.filtered(event)) is not None]
+        self._core.told.clear()
+
+    def _settle(self, now: Monotonic) -> None:
+        """Silence the other phones of a call that one of them has answered."""
+        self._filter()
+        while self._forks.unwanted:
+            session = self._core.sessions.get(self._forks.unwanted.pop())
+            if session is not None:
+                self._legs.hang_up(session, now, (Reason("SIP", 200, "Call completed elsewhere"),))
 
     def broken(self, destination: Address, transport: str, now: Monotonic) -> None:
         """The shell could not send there: transactions towards it end at once (RFC 3261 §18.4)."""
@@ -197,29 +216,7 @@ class UserAgent:
 
     def ping(self, peer: Peer, now: Monotonic) -> None:
         """OPTIONS to a peer; told as `Pinged`, with status None after its `silence_seconds`."""
-        if peer.name in self._pings:
-            return
-        target = f"sip:{peer.destination}"
-        tag, call_id = self._core.token(), self._core.token()
-
-        def make(credentials: Fields) -> Request:
-            fields = [
-                ("Via", self._core.via(peer.transport, peer.destination)),
-                ("Max-Forwards", "70"),
-                ("From", f"<sip:gateway@{self._core.own_address(peer.transport, peer.destination)}>;tag={tag}"),
-                ("To", f"<{target}>"),
-                ("Call-ID", call_id),
-                ("CSeq", f"{2 if credentials else 1} OPTIONS"),
-                ("Contact", self._core.contact(peer.transport, peer.destination)),
-                ("Accept", "application/sdp"),
-            ]
-            return Request("OPTIONS", target, [*fields, *credentials])
-
-        def heard(response: Response | None, at: Monotonic) -> None:
-            self._ping_ended(peer.name, response, at, at - now)
-
-        self._pings[peer.name] = self._core.ask(make, peer, peer.destination, peer.transport, heard, now)
-        self._core.deadlines.set(("peer", peer.name, "ping"), Monotonic(now + peer.silence_seconds))
+        self._pings.ping(peer, now)
 
     def register(self, registration: Registration, now: Monotonic) -> None:
         """Register and keep registered until `unregister`; told as `RegistrationChanged` at each change and refresh."""
@@ -237,15 +234,6 @@ class UserAgent:
     def phones(self, desk: str, now: Monotonic) -> list[Binding]:
         """Where a desk's phones are, the preferred one first."""
         return self._registrar.phones(desk, now)
-
-    def _ping_ended(self, name: str, response: Response | None, now: Monotonic, seconds: float) -> None:
-        transaction = self._pings.pop(name, None)
-        if transaction is None:
-            return
-        self._core.deadlines.cancel(("peer", name, "ping"))
-        if response is None:
-            self._core.transactions.drop(transaction)
-        self._core.told.append(Pinged(name, None if response is None else response.status, seconds))
 
     # ---- what arrives
 

@@ -43,9 +43,12 @@ TABLE: Mapping[tuple[State, Event], State] = {
 }
 
 
+_NEVER = Monotonic(float("-inf"))
+
+
 @dataclass(slots=True)
 class Health:
-    """`must_register`: without a registration the trunk takes no calls. `refusing_until`: its Retry-After runs."""
+    """`located`: the DNS has said where it is. `must_register`: without a registration the trunk takes no calls. `refusing_until`: its Retry-After runs."""
 
     must_register: bool = False
     state: State = State.UP
@@ -58,7 +61,8 @@ class Health:
     round_trip: float | None = field(default=None)
     answers_pings: bool = False
     answers_calls: bool = False
-    probe_at: Monotonic = Monotonic(float("-inf"))
+    probe_at: Monotonic = _NEVER
+    located: bool = True
 
     def answered(self, seconds: float) -> None:
         """A ping was answered after so many seconds, with whatever status but a 5xx."""
@@ -119,7 +123,7 @@ class Health:
 
     def word(self, now: Monotonic) -> str:
         """For `TrunkStatus.state`."""
-        if self.state is State.DOWN:
+        if self.state is State.DOWN or not self.located:
             return "down"
         if self.must_register and (self.registered_until is None or self.registered_until <= now):
             return "unregistered"

@@ -17,7 +17,19 @@ from ivr.sip.refreshing import Refresh, as_caller
 from ivr.sip.session import TABLE, Effect, Event, Session, State, Unacknowledged
 from ivr.sip.transactions import cancel_of
 
-TIMERS = ("silence", "set-up", "ring", "cancel", "resend", "no ACK", "reoffer", "reoffer silent", "refresh", "session")
+TIMERS = (
+    "silence",
+    "set-up",
+    "ring",
+    "cancel",
+    "resend",
+    "no ACK",
+    "reoffer",
+    "reoffer silent",
+    "refresh",
+    "session",
+    "unanswered",
+)
 
 EXPIRED: Mapping[str, Event] = {
     "silence": Event.SILENCE,
@@ -26,6 +38,7 @@ EXPIRED: Mapping[str, Event] = {
     "cancel": Event.CANCEL_EXPIRED,
     "no ACK": Event.NO_ACK,
     "session": Event.LOST,
+    "unanswered": Event.UNANSWERED,
 }
 
 Message_ = Message | None
@@ -152,7 +165,7 @@ class Legs:
     def keep(self, session: Session, timer: Refresh | None, now: Monotonic) -> None:
         """The session timer from now on, begun anew by each refresh; None: there is none."""
         session.timer = timer
-        self._core.disarm(session, "refresh", "session")
+        self._core.disarm(session, "refresh", "session", "unanswered")
         if timer is not None:
             self._core.arm(session, "session", timer.over, now)
             if timer.by_us:

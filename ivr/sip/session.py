@@ -57,6 +57,7 @@ class Event(StrEnum):
     BYE = "BYE came"
     LOST = "the other side knows no such call any more"
     BYE_DONE = "BYE answered or timed out"
+    UNANSWERED = "our side neither answered nor refused for three minutes"
 
 
 class Effect(StrEnum):
@@ -99,6 +100,7 @@ _LATE_ABANDONED = Transition(S.ENDING, (F.STOP_TIMERS, F.ACK, F.SAVE_UP, F.SEND_
 _SILENT = Transition(S.OVER, (F.NOTE_SILENCE,))
 _TAKEN = Transition(S.ANSWERED, (F.SAVE_UP, F.SEND_OK))
 _REJECTED = Transition(S.OVER, (F.NOTE_OURS, F.SEND_REFUSAL))
+_UNANSWERED = Transition(S.OVER, (F.NOTE_NOBODY, F.SEND_REFUSAL))
 _WITHDRAWN = Transition(S.OVER, (F.NOTE_THEIRS, F.SEND_TERMINATED))
 _THEIR_BYE = Transition(S.OVER, (F.NOTE_THEIRS,))
 
@@ -147,12 +149,14 @@ TABLE: Mapping[tuple[State, Event], Transition] = {
     (S.OFFERED, E.HANG_UP): _REJECTED,
     (S.OFFERED, E.CANCEL): _WITHDRAWN,
     (S.OFFERED, E.BYE): _WITHDRAWN,
+    (S.OFFERED, E.UNANSWERED): _UNANSWERED,
     (S.ALERTING, E.RING): Transition(S.ALERTING, (F.SEND_RINGING,)),
     (S.ALERTING, E.ACCEPT): _TAKEN,
     (S.ALERTING, E.REJECT): _REJECTED,
     (S.ALERTING, E.HANG_UP): _REJECTED,
     (S.ALERTING, E.CANCEL): _WITHDRAWN,
     (S.ALERTING, E.BYE): _WITHDRAWN,
+    (S.ALERTING, E.UNANSWERED): _UNANSWERED,
     (S.ANSWERED, E.ACK): Transition(S.UP, (F.STOP_TIMERS, F.CONFIRM)),
     (S.ANSWERED, E.NO_ACK): Transition(S.ENDING, (F.STOP_TIMERS, F.NOTE_NOBODY, F.SEND_BYE)),
     (S.ANSWERED, E.BYE): _THEIR_BYE,

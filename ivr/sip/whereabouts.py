@@ -79,10 +79,13 @@ class Whereabouts:
         streams = [one.address for one in followed.located.hops if one.transport == "tcp"]
         return streams[0] if streams else hop.address
 
+    def hops(self, name: str) -> tuple[Hop, ...]:
+        followed = self._followed.get(name)
+        return () if followed is None else followed.located.hops
+
     def hosts(self, name: str) -> list[str]:
         """Every host that it may speak from."""
-        followed = self._followed.get(name)
-        return [] if followed is None else list(dict.fromkeys(hop.address.host for hop in followed.located.hops))
+        return list(dict.fromkeys(hop.address.host for hop in self.hops(name)))
 
     def is_bad(self, name: str, address: Address) -> None:
         """It was silent or its connection broke: the next hop for a minute, where there is one (RFC 3263 §4.3)."""

@@ -12,6 +12,7 @@ from prompts.engines.spoken import ChildEngine
 from prompts.settings import SpeechSettings
 
 LANGUAGES = ("nl", "en", "de", "fr", "pl", "tr", "ar")
+_ESPEAK_VARIANTS = ("", "+f2", "+f4", "+m3", "+m7")
 _GTTS_RATE = 150  # the service has one rate
 
 
@@ -28,6 +29,8 @@ def espeak(settings: SpeechSettings, reactor: Any) -> ChildEngine:
         voices,
         words_per_minute=settings.words_per_minute,
         timeout_seconds=settings.timeout_seconds,
+        takes_phonemes=True,
+        variants=_ESPEAK_VARIANTS,
     )
 
 

@@ -105,7 +105,7 @@ def most_at_once(trace: list[Seen]) -> int:
     for seen in trace:
         if seen.received and seen.line.startswith("INVITE "):
             up.add(seen.call_id)
-        elif (seen.received and seen.line.startswith("BYE ")) or (
+        elif seen.line.startswith("BYE ") or (
             not seen.received and re.match(r"SIP/2.0 [3-6]", seen.line) and "INVITE" in seen.cseq
         ):
             up.discard(seen.call_id)

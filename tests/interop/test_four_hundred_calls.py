@@ -12,7 +12,7 @@ from tests.interop.sipp_people import SippPeople, busiest_second, most_at_once, 
 
 CHANNELS, RESERVE, CALLS_PER_SECOND = 60, 5, 25
 PEOPLE = [f"+3161234{tail:04}" for tail in range(1000, 1400)]
-OUTCOME_OF_DIGIT = {"5": "busy", "6": "invalid_number", "7": "declined", "8": "no_answer"}
+OUTCOME_OF_DIGIT = {"5": "busy", "6": "invalid_number", "7": "declined", "8": "no_answer", "9": "heard_part"}
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.daemon import Daemon, eventually
-from tests.interop.sms_crowd import Crowd, busiest
+from tests.interop.sms_peers import Crowd, busiest
 
 WINDOW, SEGMENTS_PER_SECOND = 12, 60
 NEAR = [f"+3161234{tail:04}" for tail in range(1000, 1340)]

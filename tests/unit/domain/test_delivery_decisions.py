@@ -31,6 +31,7 @@ from gateway.domain.decisions import (
     NoReceipt,
     PeersExhausted,
     Picked,
+    Owed,
     Reached,
     Wait,
     decide,
@@ -175,7 +176,7 @@ def test_a_doubtful_text_waits_a_minute_and_is_resent_only_once() -> None:
     sent, _ = decide(starting, Sent(Wire(peer="main")), RULES, GOES_ON)
     again, effects = decide(sent, Uncertain(Wire(peer="main")), RULES, GOES_ON)
     assert (again.state, again.outcome) == (DeliveryState.DONE, Outcome.UNKNOWN)
-    assert effects == (Reached(), Finished())
+    assert effects == (Reached(), Owed(), Finished())
 
 
 def test_an_smsc_set_to_leave_keeps_its_doubtful_texts_unknown() -> None:
@@ -206,9 +207,17 @@ def test_a_receipt_settles_what_was_only_sent_and_a_second_one_only_betters() ->
 
 def test_the_closing_is_owed_once_the_line_is_free_and_only_once() -> None:
     first, effects = decide(delivery(DeliveryState.SENT, Outcome.IN_PROGRESS), Heard(KPN), RULES, GOES_ON)
+    assert effects == (Reached(),)
+    confirmed, effects = decide(first, KeyPressed("seen"), RULES, GOES_ON)
     assert effects == ()
-    _, effects = decide(first, Ended(Outcome.HEARD), RULES, GOES_ON)
-    assert effects == (Reached(), Finished())
+    after, effects = decide(confirmed, Ended(Outcome.HEARD), RULES, GOES_ON)
+    assert effects == (Owed(), Finished())
+    assert after.attempts == 1
+
+
+def test_a_call_that_was_heard_counts_though_the_daemon_died_in_it() -> None:
+    after, effects = decide(delivery(DeliveryState.HEARD, Outcome.HEARD), Interrupted(), RULES, GOES_ON)
+    assert (after.outcome, after.attempts, effects) == (Outcome.HEARD, 1, (Owed(), Finished()))
 
 
 def test_quiet_hours_hold_a_retry_unless_night_is_welcome() -> None:
@@ -225,7 +234,7 @@ def test_voicemail_is_tried_again_or_final_as_configured() -> None:
     assert after.state is DeliveryState.WAITING
     final = DeliveryRules(3, {}, voicemail_is_reached=True)
     after, effects = decide(delivery(DeliveryState.SENT), Ended(Outcome.VOICEMAIL), final, GOES_ON)
-    assert (after.outcome, effects) == (Outcome.VOICEMAIL, (Reached(), Finished()))
+    assert (after.outcome, effects) == (Outcome.VOICEMAIL, (Reached(), Owed(), Finished()))
 
 
 def test_every_reached_end_of_an_attempt_is_final() -> None:

@@ -26,6 +26,7 @@ from gateway.engine.channel import Message, NothingMayLeave
 from gateway.engine.receipt_parts import ReceiptParts
 from gateway.engine.stop_words import wants_stop
 from gateway.engine.texts import PreparedText, TextChannel, TextHooks
+from gateway.store.receipts import FoundText
 from tests.acceptance.scripted_smsc import ScriptedTexts
 
 PERSON = "+31612345678"
@@ -41,6 +42,8 @@ class Engine:
         self.replies: list[str] = []
         self.known: dict[str, int] = {}
         self.looked_up: list[tuple[str, int | None]] = []
+        self.parts: dict[int, int] = {}
+        self.kept: list[tuple[int, str]] = []
         self.closed = False
         self.saves = True
 
@@ -56,10 +59,16 @@ class Engine:
 
     def find(
         self, smsc: str, message_id: str, number: PhoneNumber | None, user_message_reference: int | None
-    ) -> Deferred[AttemptId | None]:
+    ) -> Deferred[FoundText | None]:
         self.looked_up.append((message_id, user_message_reference))
         found = self.known.get(message_id)
-        return succeed(None if found is None else AttemptId(found))
+        parts = self.parts.get(found or 0, 1)
+        kept = frozenset(part for attempt, part in self.kept if attempt == found)
+        return succeed(None if found is None else FoundText(AttemptId(found), parts, kept))
+
+    def keep_part(self, attempt: AttemptId, message_id: str) -> Deferred[None]:
+        self.kept.append((attempt, message_id))
+        return succeed(None)
 
     async def opt_out(self, number: PhoneNumber) -> None:
         self.opted_out.append(number)
@@ -150,6 +159,17 @@ def test_a_receipt_of_an_earlier_process_is_found_in_the_store(story: Story) -> 
     assert attempt == 9
     assert isinstance(event, Receipted)
     assert event.outcome is Outcome.UNDELIVERABLE
+
+
+def test_a_part_that_was_receipted_before_a_restart_is_not_waited_for_again(story: Story) -> None:
+    story.engine.known = {"one": 8, "two": 8, "three": 8}
+    story.engine.parts = {8: 3}
+    story.engine.kept = [(8, "one")]
+    story.texts.receipted("two", "DELIVRD", PERSON)
+    assert story.engine.events == []
+    assert story.engine.kept == [(8, "one"), (8, "two")]
+    story.texts.receipted("three", "DELIVRD", PERSON)
+    assert story.engine.kinds() == [Receipted]
 
 
 def test_receipts_that_say_nothing_of_the_end_change_nothing(story: Story) -> None:
@@ -243,8 +263,8 @@ def test_stopping_leaves_no_timer_and_no_receipt_answered(story: Story) -> None:
 
 def test_parts_remember_only_the_newest() -> None:
     parts = ReceiptParts(most=1)
-    parts.expect(AttemptId(1), ("a", "b"))
-    parts.expect(AttemptId(2), ("c", "d"))
+    parts.expect(AttemptId(1), 2)
+    parts.expect(AttemptId(2), 2)
     assert parts.add(AttemptId(1), "a", Outcome.DELIVERED) is Outcome.DELIVERED
     assert parts.add(AttemptId(2), "c", Outcome.DELIVERED) is None
     assert parts.add(AttemptId(2), "c", Outcome.DELIVERED) is None

@@ -228,12 +228,15 @@ def test_legs_of_two_laws_are_transcoded(first, second):
     assert {header.payload_type for header in line.headers(1)} == {remote(second).payload_type}
 
 
-def test_transcoding_puts_packets_in_order_and_gives_up_what_is_lost():
+def test_transcoding_puts_packets_in_order_and_fills_up_what_is_lost():
     line = _bridged("G722", "PCMA")
+    line.run(0.1)
+    line.sent[1].clear()
     for sequence in (1, 2, 4, 3, 3, 6, 7, 8, 9, 10):
         line.speak(0, VOICE, sequence, payload_type=9)
+        line.run(0.02)
     numbers = [header.sequence for header in line.headers(1)]
-    assert [(number - numbers[0]) % 65536 for number in numbers] == [0, 1, 2, 3, 5, 6, 7, 8, 9]
+    assert [(number - numbers[0]) % 65536 for number in numbers] == list(range(10))
 
 
 def test_digits_pass_the_bridge_at_the_other_payload_type_and_are_told():

@@ -41,14 +41,14 @@ def test_packets_of_thirty_milliseconds_become_packets_of_twenty_and_back():
                 taken += target
         heard = out.lstrip(b"\xd5")
         assert len(heard) > 0.5 * len(sent)
-        assert sent.startswith(heard)
+        assert heard.rstrip(b"\xd5") in sent
 
 
 def test_order_is_restored_and_doubles_count_once():
     playout, out, sent = Playout("PCMA", "PCMA"), [], pieces(8)
-    for number in (0, 2, 1, 1, 4, 3, 5, 6, 7):
+    for number in (0, 1, 3, 2, 2, 5, 4, 6, 7):
         playout.push(1, 160 * number, sent[number])
-        if number != 1 or len(out) != 2:
+        if number != 2 or out[-1] != sent[1]:
             out.append(playout.pull(160))
     assert [piece for piece in out if piece != STILL] == sent[: len(out) - out.count(STILL)]
     assert len(out) - out.count(STILL) >= 5
