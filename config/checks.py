@@ -246,7 +246,7 @@ def _speech(tables: Tables, folder: Path) -> Found:
     if tables.speech is None:
         return
     if tables.speech.engine == "piper":
-        voices = {("speech", "voice"): tables.speech.voice}
+        voices: dict[KeyPath, str] = {("speech", "voice"): tables.speech.voice}
         voices |= {("speech", "voices", language): voice for language, voice in tables.speech.voices.items()}
         for path, voice in voices.items():
             yield from _piper_voice(path, folder / voice)

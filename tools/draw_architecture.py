@@ -13,6 +13,7 @@ import grimp
 
 ROOMS = (
     "gateway.cli",
+    "gateway.commands",
     "gateway.app",
     "gateway.http",
     "gateway.engine",
