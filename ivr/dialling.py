@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 from urllib.parse import unquote
 
 from foundation.endpoints import Address
+from foundation.sound import Codec
 from foundation.telephone_numbers import NumberFault, PhoneNumber, read
 from ivr.call import Refused, ToDesk, ToTrunk
 from ivr.settings import TrunkSettings
@@ -23,6 +24,7 @@ _SIP = re.compile(
 _TRANSPORT = re.compile(r";transport=(udp|tcp|tls)(?:;|$)", re.IGNORECASE)
 _ANONYMOUS = "sip:anonymous@anonymous.invalid"
 _OWN_DOMAIN = "gateway"
+_EVERYBODY_S: tuple[Codec, ...] = ("PCMA", "PCMU")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def invite_to_trunk(
     domain = trunk.from_domain or own_host
     asserted = f"<sip:{shown.dialled(trunk.dial_format)}@{domain};user=phone>"
     header = {"pai": "P-Asserted-Identity", "ppi": "P-Preferred-Identity", "none": None}[trunk.identity]
-    target = f"sip:{route.number.dialled(trunk.dial_format)}@{_called_domain(trunk, peer)};user=phone"
+    target = f"sip:{route.number.dialled(trunk.dial_format)}@{called_domain(trunk, peer)};user=phone"
     from_user = trunk.from_user or shown.dialled(trunk.dial_format)
     return InviteRequest(
         peer=peer,
@@ -110,7 +112,7 @@ def invite_to_trunk(
     )
 
 
-def _called_domain(trunk: TrunkSettings, peer: Peer) -> str:
+def called_domain(trunk: TrunkSettings, peer: Peer) -> str:
     """What stands behind the @ of the called number: the proxy's name where it has one, else its address."""
     target = target_of(trunk.proxy)
     if literal_hop(target) is not None:
@@ -132,6 +134,14 @@ def invite_to_desk(peer: Peer, route: ToDesk, own_host: str, identity: Identity,
         offer=offer,
         ring_seconds=route.ring_seconds,
     )
+
+
+def other_codecs(offered: Sequence[Codec]) -> tuple[Codec, ...]:
+    """What is offered after a 488 or 606: G.711 alone, or the half of it that was not offered; () where nothing is left."""
+    left: tuple[Codec, ...] = tuple(codec for codec in _EVERYBODY_S if codec not in offered)
+    if left:
+        return left
+    return () if set(offered) == set(_EVERYBODY_S) else _EVERYBODY_S
 
 
 def number_in(uri: str) -> PhoneNumber | None:

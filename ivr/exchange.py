@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from foundation.clock import Clocks
+from foundation.endpoints import Address
 from foundation.sound import Codec
 from foundation.telephone_numbers import PhoneNumber
 from ivr.call import DialogJournal, Refused
@@ -39,12 +40,14 @@ class Random(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TelephoneSettings:
-    """`numbers` are ours: those that may be called. `prefix_limit` as in `[voice]`."""
+    """`numbers` are ours: those that may be called. `prefix_limit` as in `[voice]`. `desks` are the passwords of those
+    whose phones register with us, by desk."""
 
     sip: SipSettings
     trunks: Sequence[TrunkSettings]
     numbers: frozenset[PhoneNumber]
     prefix_limit: Mapping[str, int] = field(default_factory=dict)
+    desks: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(slots=True, eq=False)
@@ -67,6 +70,7 @@ class Exchange:
     draining: bool = False
     no_media_until: float = float("-inf")
     on_room: list[Callable[[], None]] = field(default_factory=list)
+    silent: Callable[[str, Address], None] = field(default=lambda trunk, address: None)
 
     def room(self) -> None:
         """A channel came free or a trunk came up."""

@@ -41,6 +41,9 @@ class TrunkPeers:
         for trunk in trunks:
             self.whereabouts.follow(trunk.name, trunk.proxy)
 
+    def stop(self) -> None:
+        self.whereabouts.stop()
+
     def peers(self) -> dict[str, Peer]:
         """Those whose place is known."""
         found = {}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
@@ -13,13 +14,22 @@ from twisted.logger import Logger
 from foundation.sound import Codec
 from foundation.telephone_numbers import PhoneNumber
 from ivr.call import Call, CallRecord, EndCause, Ending, LegId, Refused, SavedDialog, ToDesk, ToTrunk
-from ivr.dialling import Identity, desk_peer, invite_to_desk, invite_to_trunk, shown_number
+from ivr.dialling import (
+    Identity,
+    desk_peer,
+    invite_to_desk,
+    invite_to_trunk,
+    other_codecs,
+    registered_desk,
+    shown_number,
+)
 from ivr.exchange import Exchange
 from ivr.leg import Leg
 from ivr.media.port import MediaLeg
 from ivr.sip import sdp
 from ivr.sip.endpoint import UserAgent
 from ivr.sip.events import Failed, InviteRequest, Peer
+from ivr.sip.locating import Transport
 from ivr.sip.trunk import Trunk, Use
 from ivr.switchboard import Line
 from ivr.waiting import shielded
@@ -29,11 +39,13 @@ log = Logger()
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """How one call leaves. `release` gives back what it occupies when it is over, `give_back` when it never left."""
+    """How one call leaves. `other_codecs` are offered where `codecs` are refused. `release` gives back what it occupies
+    when it is over, `give_back` when it never left."""
 
     peer: Peer
     codecs: Sequence[Codec]
     invite: Callable[[Identity, bytes], InviteRequest]
+    other_codecs: Sequence[Codec] = ()
     number: PhoneNumber | None = None
     trunk: Trunk | None = None
     release: Callable[[], None] = lambda: None
@@ -51,7 +63,7 @@ class Placing:
         plan = self._to_trunk(route, reserved) if isinstance(route, ToTrunk) else self._to_desk(route)
         exchange = self._exchange
         media: MediaLeg | None = None
-        dialog: SavedDialog | None = None
+        dialogs: list[SavedDialog] = []
         leg = LegId(f"{exchange.random.getrandbits(128):032x}")
         try:
             if exchange.draining:
@@ -60,13 +72,17 @@ class Placing:
             local = sdp.Local(media.address, exchange.random.getrandbits(31))
             identity = Identity(f"{leg}@{exchange.host}", f"{exchange.random.getrandbits(64):016x}")
             request = plan.invite(identity, sdp.offer(local, plan.codecs))
-            dialog = UserAgent.calling_dialog(leg, request)
-            await self._save(dialog)
+            if plan.other_codecs:
+                second = replace(local, version=local.version + 1)
+                request = replace(request, other_offer=sdp.offer(second, plan.other_codecs))
+            for dialog in UserAgent.calling_dialogs(leg, request):
+                dialogs.append(dialog)
+                await self._save(dialog)
             await self._turn(plan.trunk)
         except BaseException:
             if media is not None:
                 media.close()
-            if dialog is not None:
+            for dialog in dialogs:
                 exchange.board.never_left(dialog)
             plan.give_back()
             raise
@@ -88,9 +104,13 @@ class Placing:
         except Refused:
             give_back()
             raise
-        peer = exchange.peers[trunk.name]
+        peer = exchange.peers.get(trunk.name)
+        if peer is None:
+            give_back()
+            raise Refused(f"where trunk {trunk.name} is, is not known yet")
         invite = partial(invite_to_trunk, trunk.settings, peer, route, exchange.host)
-        return _Plan(peer, trunk.settings.codecs, invite, route.number, trunk, release, give_back)
+        codecs = trunk.settings.codecs
+        return _Plan(peer, codecs, invite, other_codecs(codecs), route.number, trunk, release, give_back)
 
     def _places(
         self, trunk: Trunk, number: PhoneNumber, reserved: bool
@@ -109,10 +129,29 @@ class Placing:
         return partial(give, False), partial(give, True)
 
     def _to_desk(self, route: ToDesk) -> _Plan:
+        """Raises Refused where it can't be rung now."""
+        registered = registered_desk(route.uri)
+        if registered is not None:
+            return self._to_phones(route, registered)
         peer = desk_peer(route)
         # Its answers are heard only from where we know it to be.
         self._exchange.sources.learn(route.desk, peer.destination.host)
         return _Plan(peer, self._exchange.codecs(None), partial(invite_to_desk, peer, route, self._exchange.host))
+
+    def _to_phones(self, route: ToDesk, desk: str) -> _Plan:
+        """All phones that this desk has registered ring at once."""
+        exchange = self._exchange
+        phones = exchange.agent.phones(desk, exchange.clocks.now())
+        if not phones:
+            raise Refused(f"no phone of desk {desk} is registered")
+        peers = [Peer(route.desk, phone.destination, cast(Transport, phone.transport)) for phone in phones]
+        also = tuple((peer, phone.target) for peer, phone in zip(peers[1:], phones[1:], strict=True))
+
+        def invite(identity: Identity, offer: bytes) -> InviteRequest:
+            first = replace(route, uri=phones[0].target)
+            return replace(invite_to_desk(peers[0], first, exchange.host, identity, offer), also=also)
+
+        return _Plan(peers[0], exchange.codecs(None), invite)
 
     async def _save(self, dialog: SavedDialog) -> None:
         async def save() -> None:
@@ -143,10 +182,10 @@ class Placing:
             started_at=exchange.clocks.saved_now(),
         )
         leg = Leg(record, media, exchange.board, exchange.clocks, exchange.timer)
-        line = Line(leg, local, plan.codecs, plan.release)
+        line = Line(leg, local, (*plan.codecs, *plan.other_codecs), plan.release)
         if plan.trunk is not None:
             line.alive = partial(self._alive, plan.trunk)
-            line.failed = partial(self._failed, plan.trunk)
+            line.failed = partial(self._failed, plan.trunk, plan.peer)
         exchange.board.add(line)
         exchange.agent.invite(leg_id, request, exchange.clocks.now())
         exchange.board.flush()
@@ -159,7 +198,7 @@ class Placing:
         if not before:
             self._exchange.room()
 
-    def _failed(self, trunk: Trunk, failed: Failed, ending: Ending) -> None:
+    def _failed(self, trunk: Trunk, peer: Peer, failed: Failed, ending: Ending) -> None:
         """What a call that came to nothing says of its trunk."""
         if ending.cause is not EndCause.TRUNK_FAULT:
             self._alive(trunk)
@@ -167,6 +206,7 @@ class Placing:
         at = self._exchange.clocks.saved_now()
         if failed.status is None:
             trunk.health.call_unanswered(at)
+            self._exchange.silent(trunk.name, peer.destination)
         else:
             trunk.health.fault(f"{failed.status} {failed.phrase}", at)
         if failed.status == 503 and failed.retry_after is not None:

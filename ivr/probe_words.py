@@ -73,7 +73,9 @@ def _refused(found: Reply, account: Account) -> str:
             "names, or srtp where it wants sound encrypted."
         )
     if status in (404, 410, 484, 604) and found.method == "INVITE":
-        return f"number: {answer}: it does not know the number as dialled. Is dial_format = {account.dial_format} right?"
+        return (
+            f"number: {answer}: it does not know the number as dialled. Is dial_format = {account.dial_format} right?"
+        )
     if status in (404, 410) and found.method == "REGISTER":
         return f"account: {answer}: the registrar does not know us; check username, from_user and from_domain."
     if status in _PERSONS and found.method == "INVITE":
@@ -95,9 +97,13 @@ def agreement(found: Agreement, account: Account) -> Finding:
     if found.fault is not None:
         return Finding("codec", Verdict.FAULT, f"codec: it answered, but {found.fault} (offered: {offered}).")
     keys = f"keys as telephone-event {found.telephone_event}" if found.telephone_event else "keys as tones"
-    words = f"offered {offered}; accepted {found.codec} at {found.packet_milliseconds} ms, {keys}; sound at {found.host}"
+    words = (
+        f"offered {offered}; accepted {found.codec} at {found.packet_milliseconds} ms, {keys}; sound at {found.host}"
+    )
     if found.direction != "sendrecv":
-        return Finding("codec", Verdict.FAULT, f"{words}. one way: its answer allows {found.direction} only (as we see it).")
+        return Finding(
+            "codec", Verdict.FAULT, f"{words}. one way: its answer allows {found.direction} only (as we see it)."
+        )
     if found.private_host:
         words += ". Its address for sound is a private one: behind NAT nothing will reach it"
         return Finding("codec", Verdict.NOTE, f"{words}.")
@@ -151,5 +157,9 @@ def _keys(found: Sounded) -> Finding:
     if found.digits_sent and found.digits_sent in found.digits_heard:
         return Finding("keys", Verdict.GOOD, f"{found.digits_sent} was sent and came back: keys pass both ways.")
     if found.digits_heard:
-        return Finding("keys", Verdict.GOOD, f"heard {found.digits_heard}; sent {found.digits_sent}, which did not come back.")
-    return Finding("keys", Verdict.NOTE, f"sent {found.digits_sent}; none came. Press some, or call a number that echoes.")
+        return Finding(
+            "keys", Verdict.GOOD, f"heard {found.digits_heard}; sent {found.digits_sent}, which did not come back."
+        )
+    return Finding(
+        "keys", Verdict.NOTE, f"sent {found.digits_sent}; none came. Press some, or call a number that echoes."
+    )

@@ -1,4 +1,4 @@
-"""The telephone: trunks, desks and media as one thing that dials and is called. A Twisted service over UDP and TCP.
+"""The telephone: trunks, desks and media as one thing that dials and is called. A Twisted service over UDP, TCP and TLS.
 
 Admission is `ivr.sip.trunk`'s, signalling the user agent's, conversations `ivr.leg`'s; `ivr.switchboard` joins the latter
 two, `ivr.placing` and `ivr.taking` say in which order they are asked. Here they are put together, started and ended.
@@ -6,7 +6,7 @@ two, `ivr.placing` and `ivr.taking` say in which order they are asked. Here they
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from twisted.application.service import Service
@@ -19,15 +19,19 @@ from foundation.clock import Clocks, Monotonic
 from foundation.endpoints import Address
 from foundation.telephone_numbers import PhoneNumber
 from ivr.call import Call, DialogJournal, IncomingHandler, SavedDialog, ToDesk, ToTrunk, TrunkStatus
-from ivr.dialling import destination, our_number, trunk_peer
+from ivr.dialling import destination, our_number
 from ivr.exchange import Exchange, Random, TelephoneSettings
 from ivr.known import KnownSources
 from ivr.media.port import Media
+from ivr.peers import TrunkPeers
 from ivr.placing import Placing
+from ivr.sip.certificates import Certificates
 from ivr.sip.endpoint import UserAgent
 from ivr.sip.events import InviteReceived, OrphanEnded, Pinged, RegistrationChanged, SipEvent
 from ivr.sip.listen import Listen
 from ivr.sip.listen import parse as parse_listen
+from ivr.sip.locating import Records, Transport
+from ivr.sip.resolving import SystemRecords
 from ivr.sip.transport import SipTransport
 from ivr.sip.trunk import PrefixLimits, Trunk, TrunkGroup
 from ivr.switchboard import Switchboard
@@ -53,19 +57,24 @@ class TelephoneService(Service):
         clocks: Clocks,
         reactor: Any,
         random: Random,
+        records: Records | None = None,
     ) -> None:
+        """`records` asks the DNS: the machine's own where none is given. Raises ValueError for a proxy that is no SIP
+        URI, CertificateFault for a `tls:` listener whose files can't be used."""
         timer: IReactorTime = reactor
-        listens = [listen for listen in map(parse_listen, settings.sip.listen) if listen.transport != "tls"]
-        if len(listens) < len(settings.sip.listen):
-            log.warn("SIP is heard over UDP and TCP only; the tls listeners of the configuration are left out")
+        listens = [parse_listen(listen) for listen in settings.sip.listen]
         host = settings.sip.advertise or _interface(listens)
-        self._contacts: dict[str, Address] = {}
-        for listen in listens:
-            self._contacts.setdefault(listen.transport, Address(host, listen.port))
-        peers = {trunk.name: trunk_peer(trunk) for trunk in settings.trunks}
+        self._contacts = _contacts(listens, host)
+        six = any(":" in listen.interface for listen in listens)
+        every: tuple[Transport, ...] = ("udp", "tcp", "tls")
+        spoken = [transport for transport in every if transport in self._contacts]
+        self._trunks = TrunkPeers(records or SystemRecords(reactor, six=six), spoken, random.random, timer)
+        self._trunks.follow(settings.trunks)
+        peers = self._trunks.peers()
         group = TrunkGroup([Trunk(trunk) for trunk in settings.trunks], PrefixLimits(settings.prefix_limit))
-        sources = KnownSources(settings.trunks, peers)
-        agent = UserAgent(self._contacts, sources, self._is_ours, random)
+        sources = KnownSources(settings.trunks, peers, settings.sip.desks_from)
+        sources.registering(settings.desks)
+        agent = UserAgent(self._contacts, sources, self._is_ours, random, desks=settings.desks)
         self._exchange = Exchange(
             settings=settings,
             peers=peers,
@@ -80,27 +89,35 @@ class TelephoneService(Service):
             timer=timer,
             random=random,
         )
-        self._transport = SipTransport(timer, reactor, agent, listens, self._heard, IReactorTCP(reactor, None))
+        certificates = Certificates(listens, self._trunks.name_of)
+        self._transport = SipTransport(
+            timer, reactor, agent, listens, self._heard, IReactorTCP(reactor, None), certificates
+        )
+        self._transport.link_fault = self._link_broke
         self._exchange.board.flush = self._transport.flush
         self._placing = Placing(self._exchange)
         self._taking = Taking(self._exchange)
         self._upkeep = Upkeep(agent, group, clocks, timer)
         self._upkeep.came_up, self._upkeep.flush = self._exchange.room, self._transport.flush
+        self._upkeep.silent = self._exchange.silent = self._trunks.whereabouts.is_bad
+        self._trunks.changed, self._trunks.failed = self._trunks_moved, self._not_located
+        self._trunks_moved()
         self._orphans: dict[str, Deferred[None]] = {}
 
     def startService(self) -> None:
         """Raises CannotListenError where a port is in use."""
         super().startService()
         self._transport.startService()
-        if self._transport.addresses:
-            host, port = self._exchange.host, self._transport.addresses[0].port
-            self._contacts["udp"] = Address(host, port)
+        for listen, bound in self._transport.bound:
+            name = _contact_name(listen)
+            self._contacts[name] = Address(self._contacts[name].host, bound.port)
         self._upkeep.start(self._exchange.peers)
 
     def stopService(self) -> Deferred[Any]:
         """Hangs up what is left, without waiting for answers; `drain` comes before."""
         super().stopService()
         self._exchange.draining = True
+        self._trunks.stop()
         self._upkeep.stop()
         self._hang_up_all()
         self._forget_orphans()
@@ -132,22 +149,22 @@ class TelephoneService(Service):
     def reconfigure(self, settings: TelephoneSettings) -> None:
         """Other trunks, numbers or limits for calls from now on; calls that are up go on. What is listened on stays."""
         exchange = self._exchange
-        peers = {trunk.name: trunk_peer(trunk) for trunk in settings.trunks}
+        self._trunks.follow(settings.trunks)
+        wanted = {trunk.name for trunk in settings.trunks}
         known = exchange.group.trunks
         for trunk in settings.trunks:
             if trunk.name in known:
                 known[trunk.name].reconfigure(trunk)
             else:
                 known[trunk.name] = Trunk(trunk)
-        for name in set(known) - set(peers):
+        for name in set(known) - wanted:
             del known[name]
         exchange.group.prefixes.reconfigure(settings.prefix_limit)
-        exchange.sources.reconfigure(settings.trunks, peers)
-        exchange.settings, exchange.peers = settings, peers
-        if self.running:
-            self._upkeep.start(peers)
+        exchange.settings = settings
+        exchange.sources.registering(settings.desks)
+        exchange.agent.set_desks(settings.desks)
+        self._trunks_moved()
         self._let_former_trunks_go()
-        exchange.room()
 
     # ---- Telephone
 
@@ -196,6 +213,35 @@ class TelephoneService(Service):
         if not await self._idle_within(seconds):
             self._hang_up_all()
             await self._idle_within(_LAST_WORDS_SECONDS)
+
+    # ---- trunks on the wire
+
+    def _trunks_moved(self) -> None:
+        """A trunk is elsewhere now, or there are others: calls from now on go there, those that are up go on."""
+        exchange = self._exchange
+        exchange.peers = self._trunks.peers()
+        exchange.sources.reconfigure(exchange.settings.trunks, exchange.peers, self._trunks.hosts())
+        self._mark_located()
+        if self.running:
+            self._upkeep.start(exchange.peers)
+        exchange.room()
+
+    def _mark_located(self) -> None:
+        for name, trunk in self._exchange.group.trunks.items():
+            trunk.health.located = name in self._exchange.peers
+
+    def _not_located(self, name: str, words: str) -> None:
+        trunk = self._exchange.group.trunks.get(name)
+        if trunk is not None:
+            trunk.health.fault(words, self._exchange.clocks.saved_now())
+
+    def _link_broke(self, destination: Address, transport: str, why: str) -> None:
+        name = self._trunks.trunk_at(destination)
+        if name is not None:
+            trunk = self._exchange.group.trunks.get(name)
+            if trunk is not None:
+                trunk.health.link_broke(why, self._exchange.clocks.saved_now())
+            self._trunks.whereabouts.is_bad(name, destination)
 
     # ---- inside
 
@@ -251,6 +297,21 @@ class TelephoneService(Service):
         while self.legs and timer.seconds() < until:
             await deferLater(timer, _LOOK_SECONDS, lambda: None)
         return not self.legs
+
+
+def _contact_name(listen: Listen) -> str:
+    """As `UserAgent` names its contacts."""
+    return f"{listen.transport}6" if ":" in listen.interface else listen.transport
+
+
+def _contacts(listens: Sequence[Listen], host: str) -> dict[str, Address]:
+    """How we name ourselves on each transport; on IPv6 by the interface itself, for what is advertised is IPv4."""
+    found: dict[str, Address] = {}
+    for listen in listens:
+        six = ":" in listen.interface
+        found.setdefault(_contact_name(listen), Address(listen.interface if six else host, listen.port))
+        found.setdefault(listen.transport, found[_contact_name(listen)])
+    return found
 
 
 def _interface(listens: list[Listen]) -> str:

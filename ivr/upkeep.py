@@ -8,6 +8,8 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from foundation.clock import Clocks
+from foundation.endpoints import Address
+from ivr.dialling import called_domain
 from ivr.settings import TrunkSettings
 from ivr.sip.endpoint import UserAgent
 from ivr.sip.events import Peer, Pinged, Registration, RegistrationChanged
@@ -17,10 +19,12 @@ log = Logger()
 
 
 class Upkeep:
-    """`came_up` is called when a trunk may be used again, `flush` after each command to the agent."""
+    """`came_up` is called when a trunk may be used again, `silent(trunk, address)` when it did not answer a ping there,
+    `flush` after each command to the agent."""
 
     def __init__(self, agent: UserAgent, group: TrunkGroup, clocks: Clocks, timer: IReactorTime) -> None:
         self.came_up: Callable[[], None] = lambda: None
+        self.silent: Callable[[str, Address], None] = lambda trunk, address: None
         self.flush: Callable[[], None] = lambda: None
         self._agent = agent
         self._group = group
@@ -28,6 +32,7 @@ class Upkeep:
         self._timer = timer
         self._peers: Mapping[str, Peer] = {}
         self._calls: dict[str, IDelayedCall] = {}
+        self._pinged_at: dict[str, Address] = {}
         self._registered: dict[str, Registration] = {}
 
     def start(self, peers: Mapping[str, Peer]) -> None:
@@ -62,6 +67,8 @@ class Upkeep:
         if event.status is None or event.status >= 500:
             why = "no answer to OPTIONS" if event.status is None else f"{event.status} to OPTIONS"
             trunk.health.missed(why, self._clocks.saved_now())
+            if event.status is None:
+                self.silent(trunk.name, self._pinged_at[trunk.name])
         else:
             trunk.health.answered(event.seconds)
         self._changed(trunk, before)
@@ -86,6 +93,7 @@ class Upkeep:
                 self.came_up()
 
     def _ping(self, name: str) -> None:
+        self._pinged_at[name] = self._peers[name].destination
         self._agent.ping(self._peers[name], self._clocks.now())
         interval = self._group.trunks[name].settings.options_interval
         self._calls[name] = self._timer.callLater(interval, self._ping, name)
@@ -94,8 +102,9 @@ class Upkeep:
     def _register(self, trunk: TrunkSettings, peer: Peer) -> None:
         if not trunk.register_:
             return
-        domain = trunk.from_domain or peer.destination.host
-        registrar = trunk.registrar or f"sip:{peer.destination}"
+        called = called_domain(trunk, peer)
+        domain = trunk.from_domain or (called if called != str(peer.destination) else peer.destination.host)
+        registrar = trunk.registrar or f"sip:{called}"
         wanted = Registration(peer, registrar, f"sip:{trunk.from_user or trunk.username or trunk.name}@{domain}")
         if self._registered.get(trunk.name) != wanted:
             self._registered[trunk.name] = wanted

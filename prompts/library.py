@@ -23,7 +23,7 @@ from foundation.clock import Clocks
 from foundation.sound import Sound
 from prompts import attention
 from prompts.engines import choice
-from prompts.lexicon import Lexicon, LexiconFile
+from prompts.lexicon import Entry, Lexicon, LexiconFile
 from prompts.normalise import Normalised, normalise, readable, voiced
 from prompts.once import Once
 from prompts.pieces import REPEAT_MILLISECONDS, TAIL_MILLISECONDS
@@ -150,11 +150,17 @@ class Library(Service):
         """What `audition` can be asked for, the one that speaks to people first."""
         return tuple(voice for engine in self._engines for voice in engine.voices)
 
-    async def audition(self, text: str, language: str, voice: str, words_per_minute: int) -> Rendering:
-        """A text in one of `voices`, to compare; no other voice steps in. Raises SpeechFailed."""
+    async def audition(
+        self, text: str, language: str, voice: str, words_per_minute: int, trial: Entry | None = None
+    ) -> Rendering:
+        """A text in one of `voices`, to compare, or with an entry that the lexicon has not yet; no other voice steps in.
+        Raises SpeechFailed."""
         for engine in self._engines:
             if voice in engine.voices:
-                return await self._render(text, language, False, [engine.in_voice(voice, words_per_minute)])
+                chosen = [engine.in_voice(voice, words_per_minute)]
+                lexicon = self.lexicon.current()
+                lexicon = lexicon if trial is None else lexicon.with_entries([trial])
+                return await self._render(text, language, False, chosen, lexicon)
         raise SpeechFailed(f"there is no voice {voice!r}; choose one of {', '.join(self.voices)}")
 
     async def waveform(self, name: str, columns: int = 800) -> Waveform | None:
@@ -166,10 +172,15 @@ class Library(Service):
         return self._sounds.path(name) if _SOUND_NAME.fullmatch(name) else None
 
     async def _render(
-        self, text: str, language: str, repeat_pause: bool, engines: Sequence[RunningEngine] | None = None
+        self,
+        text: str,
+        language: str,
+        repeat_pause: bool,
+        engines: Sequence[RunningEngine] | None = None,
+        lexicon: Lexicon | None = None,
     ) -> Rendering:
         nameless = without_name(text, language) if self._tone_first else None
-        lexicon = self.lexicon.current()
+        lexicon = lexicon if lexicon is not None else self.lexicon.current()
         normalised = normalise(text if nameless is None else nameless, language, lexicon)
         plan = segments(normalised.said)
         if not plan:

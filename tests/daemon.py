@@ -44,7 +44,8 @@ class Daemon:
     def __init__(self, directory: Path, trunks: str, smscs: str = "", voice: str = "", more: str = "") -> None:
         self.directory = directory
         self.http_port, self.sip_port = free_port(), free_port(socket.SOCK_DGRAM)
-        rtp_first = 30000 + (os.getpid() * 40) % 8000 * 2
+        # Below the ports that the kernel gives out by itself, so that nobody else's is among them.
+        rtp_first = 12000 + os.getpid() % 10 * 2000
         self.configuration = directory / "gateway.toml"
         self.configuration.write_text(
             f"""

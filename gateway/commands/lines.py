@@ -14,6 +14,7 @@ from rich.table import Table
 
 from gateway.commands.client import Api, api
 from gateway.commands.invocation import CommandFailed, Invocation, SharedCommand, SharedGroup, output, pass_invocation
+from gateway.commands.trunks import TestOptions, test_from_configuration, test_options
 
 _CALL_FIELDS = (
     "id",
@@ -63,9 +64,17 @@ def trunk() -> None:
 
 @trunk.command("test")
 @click.argument("name")
+@test_options
 @pass_invocation
-def test_trunk(invocation: Invocation, name: str) -> None:
-    """How a trunk stands: whether it answers OPTIONS, is registered, and what went wrong last."""
+def test_trunk(invocation: Invocation, /, name: str, **options: Any) -> None:
+    """What works on a trunk and what does not: DNS, registration, OPTIONS, codecs, sound and keys both ways.
+
+    Tried from the configuration, beside a daemon that may run. With a daemon's --url and no configuration at hand:
+    how that daemon sees it.
+    """
+    if invocation.config_path is not None or invocation.url_option is None:
+        test_from_configuration(invocation.configuration(), name, TestOptions(**options))
+        return
     with api(invocation) as daemon:
         found = _named(daemon, "/trunks", name)
     output.print(_trunk_table([found]))

@@ -108,6 +108,7 @@ class Actions:
                 wanted,
                 state=ActionState.ACTIVE.value,
                 started_at=microseconds(now),
+                node=lease.node,
                 recipients=waiting,
             )
             note(connection, now, actor, "action started", wanted, f"{waiting} deliveries")
@@ -220,6 +221,8 @@ class Actions:
             return _in_state(connection, wanted, event, "closed").action
 
         action = await self._parts.writer.run(work)
+        if wanted not in self.running:
+            raise Conflict("another gateway on this database works for this action: close it there")
         raise conflict(replace(action, state=ActionState.CLOSING), "closed")
 
     def _closing_work(self, order: _Close) -> Callable[[Connection], tuple[int, int]]:

@@ -1,7 +1,8 @@
 """After a start: first end what an earlier process left on the wire, then take its work over, then begin to give work.
 
 Who was being called is called once more, who had heard it is done, a text whose fate is not known waits for its
-receipt. The order is the promise: no new INVITE before the orphans are gone.
+receipt. The order is the promise: no new INVITE before the orphans are gone. Where several nodes share a database each
+looks now and then for the actions of one that is gone, and takes them over in the same order.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from gateway.domain.action import ActionState, ClosingOutcome
@@ -18,16 +21,16 @@ from gateway.domain.identifiers import NodeName
 from gateway.domain.outcomes import MessageKind, Outcome
 from gateway.engine.actions import Actions, Parts
 from gateway.engine.running import RunningAction
-from gateway.store.actions import ActionRecord, actions_in, milestones_of
+from gateway.store.actions import ActionRecord, actions_in, milestones_of, nodes_at_work
 from gateway.store.closing import hold_for_quiet
 from gateway.store.deliveries import count_open, take_over, tried_before
 from gateway.store.journal import forget_orphans, orphans
-from gateway.store.leases import take_lease
+from gateway.store.leases import gone, shared, take_lease
 from gateway.store.reader import Reader
-from gateway.store.recipients import Lease
 from gateway.store.schema import deliveries
 from ivr.call import SavedDialog
 
+_LOOK_SECONDS = 15.0
 _UNDER_WAY = (DeliveryState.STARTING, DeliveryState.SENT, DeliveryState.HEARD)
 
 EndOrphans = Callable[[list[SavedDialog]], Awaitable[None]]
@@ -43,6 +46,15 @@ class _Found:
     tried: list[Delivery]
 
 
+@dataclass(frozen=True, slots=True)
+class _Vacant:
+    """Nodes that are gone and left actions behind, and their calls on the wire; `again`: there may be more later."""
+
+    nodes: list[NodeName]
+    dialogs: list[SavedDialog]
+    again: bool
+
+
 class Recovery:
     _log = Logger()
 
@@ -52,27 +64,66 @@ class Recovery:
         self._actions = actions
         self._node = node
         self._left: list[SavedDialog] = []
+        self._end_orphans: EndOrphans | None = None
+        self._look_timer: IDelayedCall | None = None
+
+    def stop(self) -> None:
+        self._end_orphans = None
+        if self._look_timer is not None and self._look_timer.active():
+            self._look_timer.cancel()
 
     async def look(self) -> None:
         """See what is left on the wire, before the telephone takes calls of its own."""
         self._left = await self._reader.read(lambda connection: orphans(connection, self._node))
 
     async def recover(self, end_orphans: EndOrphans) -> None:
-        left = self._left
-        if left:
-            self._log.info("ending orphaned calls {count}", count=len(left))
-            await end_orphans(left)
-            await self._parts.writer.run(lambda connection: forget_orphans(connection, left), patient=True)
-        lease, found = await self._parts.writer.run(self._take_over, patient=True)
+        self._end_orphans = end_orphans
+        await self._end(self._left)
+        now = self._parts.clocks.saved_now()
+        lease = await self._parts.writer.run(lambda connection: take_lease(connection, self._node, now), patient=True)
         self._parts.runner.lease = lease
         self._parts.scheduler.epoch = lease.epoch
-        for each in found:
-            await self._resume(each)
+        await self._adopt()
         self._parts.scheduler.open()
 
-    def _take_over(self, connection: Connection) -> tuple[Lease, list[_Found]]:
-        lease = take_lease(connection, self._node, self._parts.clocks.saved_now())
-        records = actions_in(connection, [ActionState.ACTIVE, ActionState.CLOSING])
+    async def _end(self, left: list[SavedDialog]) -> None:
+        if left and self._end_orphans is not None:
+            self._log.info("ending orphaned calls {count}", count=len(left))
+            await self._end_orphans(left)
+            await self._parts.writer.run(lambda connection: forget_orphans(connection, left), patient=True)
+
+    async def _adopt(self) -> None:
+        """Take over what this node itself or one that is gone had begun."""
+        vacant = await self._parts.writer.run(self._vacant, patient=True)
+        if vacant.nodes:
+            await self._end(vacant.dialogs)
+            for each in await self._parts.writer.run(lambda one: self._take_over(one, vacant.nodes), patient=True):
+                await self._resume(each)
+        if vacant.again and self._end_orphans is not None:
+            self._look_timer = self._parts.reactor.callLater(_LOOK_SECONDS, self._look_again)
+
+    def _look_again(self) -> None:
+        adopted = Deferred.fromCoroutine(self._adopt())
+        adopted.addErrback(lambda failure: self._log.failure("actions of another node not taken over", failure))
+
+    def _vacant(self, connection: Connection) -> _Vacant:
+        """This node's own calls are ended at the start, those in the database since then are up."""
+        held = {record.action.id for record in actions_in(connection, [ActionState.ACTIVE, ActionState.CLOSING])}
+        if held <= self._actions.running.keys():
+            return _Vacant([], [], shared(connection))
+        nodes = gone(connection, nodes_at_work(connection))
+        others = [dialog for node in nodes if node != self._node for dialog in orphans(connection, node)]
+        return _Vacant(nodes, others, shared(connection))
+
+    def _take_over(self, connection: Connection, nodes: list[NodeName]) -> list[_Found]:
+        lease = self._parts.runner.lease
+        assert lease is not None, "the lease comes first"
+        still = frozenset(gone(connection, nodes))
+        records = [
+            record
+            for record in actions_in(connection, [ActionState.ACTIVE, ActionState.CLOSING])
+            if record.node in still and record.action.id not in self._actions.running
+        ]
         names = [record.action.id for record in records]
         for quiet in (True, False):
             if quiet is self._parts.runner.quiet:
@@ -95,7 +146,7 @@ class Recovery:
                     ),
                 )
             )
-        return lease, found
+        return found
 
     async def _resume(self, found: _Found) -> None:
         record = found.record

@@ -141,6 +141,7 @@ class EngineService(Engine, ChannelListener):
         self._actions.stop()
         self._parts.runner.stop()
         self._housekeeping.stop()
+        self._recovery.stop()
         self._hub.close()
 
     def reconfigure(self, rules: EngineRules) -> None:

@@ -75,6 +75,7 @@ class TextChannel:
         self._running: dict[AttemptId, _Running] = {}
         self._parts = ReceiptParts()
         self._receipts = ReceiptMatching(receipts, reactor, self._parts)
+        self._left: Counter[tuple[str, PhoneNumber | None]] = Counter()
         self._own_reference = 0
         self._confirmed: OrderedDict[PhoneNumber, None] = OrderedDict()
         service.listen(self)

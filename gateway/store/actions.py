@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, and_, delete, insert, or_, select, updat
 
 from foundation.clock import Saved
 from gateway.domain.action import Action, ActionDraft, ActionState, ClosingOutcome
-from gateway.domain.identifiers import ActionId
+from gateway.domain.identifiers import ActionId, NodeName
 from gateway.store.counting import create_counters
 from gateway.store.drafts import SavedEstimate, dump_draft, dump_estimate, load_draft, load_estimate
 from gateway.store.schema import (
@@ -29,13 +29,14 @@ from gateway.store.schema import (
 
 @dataclass(frozen=True, slots=True)
 class ActionRecord:
-    """An action with what is kept beside it."""
+    """An action with what is kept beside it. `node` works for it; empty where that was never said."""
 
     action: Action
     estimate: SavedEstimate
     recipients: int
     callbacks: int
     possible_duplicates: int
+    node: NodeName
 
 
 class KeyReused(Exception):
@@ -55,7 +56,8 @@ def _record(row: Row[Any]) -> ActionRecord:
         closing_message=row.closing_message,
         recording=None if row.recording is None else Path(row.recording),
     )
-    return ActionRecord(action, load_estimate(row.estimate), row.recipients, row.callbacks, row.possible_duplicates)
+    kept = (row.recipients, row.callbacks, row.possible_duplicates)
+    return ActionRecord(action, load_estimate(row.estimate), *kept, NodeName(row.node or ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,13 @@ def actions_in(connection: Connection, states: Iterable[ActionState]) -> list[Ac
         select(actions).where(actions.c.state.in_([state.value for state in states])).order_by(actions.c.started_at)
     )
     return [_record(row) for row in rows]
+
+
+def nodes_at_work(connection: Connection) -> list[NodeName]:
+    """Who works for the actions that run."""
+    states = [ActionState.ACTIVE.value, ActionState.CLOSING.value]
+    nodes = connection.execute(select(actions.c.node).where(actions.c.state.in_(states)).distinct()).scalars()
+    return [NodeName(node or "") for node in nodes]
 
 
 def page_of_actions(

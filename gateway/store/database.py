@@ -1,11 +1,15 @@
-"""Opening the database: connections, the lock file of SQLite, migrations. Blocking; never on the reactor thread once
-the daemon runs.
+"""Opening the database: connections, the lock that says which node is alive, migrations. Blocking; never on the reactor
+thread once the daemon runs.
+
+A SQLite file is one daemon's. On PostgreSQL a node's writing connection holds an advisory lock under the node's name: a
+second daemon with that name is refused, and the others see that it lives (`gateway.store.leases`).
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
@@ -18,8 +22,14 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
 from gateway.store.faults import DatabaseInUse, StoreFault, unavailable
+from gateway.store.leases import MIGRATING, alone, lock_name
 
 _BUSY_MILLISECONDS = 5_000
+# A daemon that was killed just now keeps its lock until its server process notices.
+_LOCK_TIMEOUT = "5s"
+# A node whose machine is gone is seen within half a minute; PostgreSQL's own default is two hours.
+_KEEPALIVES = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+_CONNECT_SECONDS = 5
 
 
 class Database:
@@ -41,7 +51,7 @@ class Database:
 def open_database(url: str, node: str, *, durable: bool = True) -> Database:
     """Open, lock and migrate.
 
-    Raises DatabaseInUse where another daemon holds the file and StoreFault where it can't be opened. `durable` False
+    Raises DatabaseInUse where another daemon holds the file or the node's name, and StoreFault where it can't be opened. `durable` False
     skips the fsync at each commit: for tests, which stop processes and never pull the plug.
     """
     try:
@@ -49,7 +59,7 @@ def open_database(url: str, node: str, *, durable: bool = True) -> Database:
     except ArgumentError as error:
         raise StoreFault("the database is not a URL; write sqlite:///FILE or postgresql+psycopg://…") from error
     if parsed.get_backend_name() != "sqlite":
-        return _open_server(url)
+        return _open_server(url, node)
     if not parsed.database or parsed.database == ":memory:":
         raise StoreFault("the database needs a file, as in sqlite:///var/burgernet.db")
     path = Path(parsed.database)
@@ -75,11 +85,36 @@ def _open_file(path: Path, lock: TextIO, durable: bool) -> Database:
     return Database(writing, reading, lock)
 
 
-def _open_server(url: str) -> Database:
-    writing = create_engine(url, pool_size=1, max_overflow=0, pool_pre_ping=True)
-    reading = create_engine(url, pool_size=4, max_overflow=0, pool_pre_ping=True)
-    _migrate(writing)
+def _open_server(url: str, node: str) -> Database:
+    words = {"connect_timeout": _CONNECT_SECONDS, "options": _KEEPALIVES}
+    writing = create_engine(url, pool_size=1, max_overflow=0, pool_pre_ping=True, connect_args=words)
+    reading = create_engine(url, pool_size=4, max_overflow=0, pool_pre_ping=True, connect_args=words)
+    event.listen(writing, "connect", _name_lock(node))
+    try:
+        _migrate(writing)
+    except BaseException:
+        writing.dispose()
+        raise
     return Database(writing, reading, None)
+
+
+def _name_lock(node: str) -> Callable[[Any, object], None]:
+    """Every new writing connection takes the node's lock, so that it is held again after the server was away."""
+
+    def connected(connection: Any, record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"SET lock_timeout = '{_LOCK_TIMEOUT}'")
+        try:
+            cursor.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", lock_name(node))
+        except connection.OperationalError as error:
+            raise DatabaseInUse(
+                f"node {node} runs already on this database; stop that daemon, or give this one another [gateway] node"
+            ) from error
+        cursor.execute("RESET lock_timeout")
+        cursor.close()
+        connection.commit()
+
+    return connected
 
 
 def _lock(path: Path, node: str) -> TextIO:
@@ -126,7 +161,10 @@ def _migrate(engine: Engine) -> None:
     config.set_main_option("script_location", "gateway.store:migrations")
     try:
         with engine.begin() as connection:
+            alone(connection, MIGRATING)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+    except StoreFault:
+        raise
     except Exception as error:  # shell boundary: any driver's error becomes one in words
         raise unavailable(error) or StoreFault(f"the database can't be brought up to date: {error}") from error

@@ -126,7 +126,8 @@ def count_open(connection: Connection, action: ActionId) -> int:
 
 
 def take_over(connection: Connection, action: ActionId, lease: Lease) -> None:
-    """Put everything open of an action under this node's new lease; writes under an older one are refused from now."""
+    """Put everything open of an action under this node's lease; writes under another one are refused from now."""
+    connection.execute(update(actions).where(actions.c.id == action).values(node=lease.node))
     connection.execute(
         update(deliveries)
         .where(deliveries.c.action == action, deliveries.c.state != DeliveryState.DONE.value)

@@ -33,7 +33,7 @@ def save_dialog(connection: Connection, dialog: SavedDialog, node: NodeName) -> 
 
 
 def orphans(connection: Connection, node: NodeName) -> list[SavedDialog]:
-    """What an earlier process of this node left on the wire."""
+    """What an earlier process of this node, or a node that is gone, left on the wire."""
     rows = connection.execute(select(dialogs.c.dialog).where(dialogs.c.node == node)).scalars()
     held = [json.loads(text) for text in rows]
     return [SavedDialog(**{**each, "route_set": tuple(each["route_set"])}) for each in held]

@@ -110,6 +110,7 @@ actions = Table(
     Column("closing_outcome", String(20)),
     Column("closing_message", Text),
     Column("recording", Text),
+    Column("node", String(32)),
     Column("recipients", Integer, nullable=False, default=0),
     Column("callbacks", Integer, nullable=False, default=0),
     Column("possible_duplicates", Integer, nullable=False, default=0),

@@ -66,7 +66,10 @@ class LegSocket:
         self.number = number
         self.port = port
         self.rtp = rtp
+        self.receive_into: Callable[[memoryview], int] = rtp.recv_into
         self.connected = False
+        self.plain = False
+        """Connected and in the clear: what comes needs no look at where it is from."""
         self.filtered = False
         self.send: Send = _to_nowhere
         self.rtcp = rtcp
@@ -83,7 +86,8 @@ class LegSocket:
         if self.connected:
             self.rtp.close()
             self.rtp = _bound(self._host, self.port)
-            self.connected = False
+            self.receive_into = self.rtp.recv_into
+            self.connected = self.plain = False
             self.filtered = False
             self._counted = 0
         sendto, target = self.rtp.sendto, (address.host, address.port)
@@ -107,6 +111,7 @@ class LegSocket:
     def _set_send(self, send: Send) -> None:
         self._clear_send = self.send = send
         protection = self.protection
+        self.plain = self.connected and protection is None
         if protection is None:
             return
 

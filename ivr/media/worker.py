@@ -79,16 +79,8 @@ class Worker:
         while self._alive:
             something_came = self._sleep()
             self._send_by_the_clock()
-            for fd, events in self._epoll.poll(0, _EVENTS_A_TURN) if something_came else ():
-                leg = self._legs_by_fd.get(fd)
-                if leg is not None:
-                    self._receive(leg)
-                elif fd in self._legs_by_rtcp:
-                    self._receive_report(self._legs_by_rtcp[fd])
-                elif fd == self._control.fileno():
-                    self._control_ready(events)
-                elif fd == self._woken:
-                    os.eventfd_read(self._woken)
+            if something_came:
+                self._take_what_came()
             if self._quiet_legs and self._clock() >= self._next_sweep:
                 self._sweep()
             self._core.handle_deadline(self._now())
@@ -130,19 +122,47 @@ class Worker:
             except OSError:
                 continue
 
+    def _take_what_came(self) -> None:
+        """One datagram each; epoll tells of the next. Flat, with its names at hand: it is the way of every bridged packet
+        (measured: 2 µs of 12)."""
+        legs, sends, buffer, receive = self._legs_by_fd, self._sends, self._buffer, self._core.receive
+        now = self._now()
+        for fd, events in self._epoll.poll(0, _EVENTS_A_TURN):
+            leg = legs.get(fd)
+            if leg is None:
+                self._other_ready(fd, events)
+                continue
+            # Nothing may be there after all, or the far port may have refused an earlier packet.
+            try:
+                if not leg.plain:
+                    self._receive(leg)
+                    continue
+                length = leg.receive_into(buffer)
+                target = receive(leg.number, buffer, length, None, now)
+                if target >= 0:
+                    sends[target](buffer[:length])
+                else:
+                    self._obey()
+            except OSError:
+                continue
+
+    def _other_ready(self, fd: int, events: int) -> None:
+        reporting = self._legs_by_rtcp.get(fd)
+        if reporting is not None:
+            self._receive_report(reporting)
+        elif fd == self._control.fileno():
+            self._control_ready(events)
+        elif fd == self._woken:
+            os.eventfd_read(self._woken)
+
     def _receive(self, leg: LegSocket) -> None:
-        """One datagram; epoll tells of the next."""
+        """A datagram of a leg that is protected, or not yet connected."""
         buffer = self._buffer
-        try:
-            if leg.connected:
-                length, source = leg.rtp.recv_into(buffer), None
-            else:
-                length, sender = leg.rtp.recvfrom_into(buffer)
-                source = Address(sender[0], sender[1])
-            self._take(leg, buffer, length, source)
-        except OSError:
-            # Nothing there after all, or the far port refused an earlier packet.
-            return
+        if leg.connected:
+            self._take(leg, buffer, leg.receive_into(buffer), None)
+        else:
+            length, sender = leg.rtp.recvfrom_into(buffer)
+            self._take(leg, buffer, length, Address(sender[0], sender[1]))
 
     def _take_waiting(self, leg: LegSocket, source: Address) -> None:
         """What came before the socket is connected: the kernel vouches for none of it."""

@@ -25,6 +25,7 @@ UNANSWERED_SECONDS = 180.0
 _SHOWN_FIELDS = ("User-Agent", "Subject", "P-Asserted-Identity", "Privacy", "Diversion", "History-Info")
 _PRIVATE = frozenset({"id", "user", "full", "header"})
 ALLOW = ("Allow", ", ".join(ALLOWED))
+_SDP_RANGES = frozenset({"application/sdp", "application/*", "*/*"})
 SUPPORTED = ("Supported", "timer")
 
 
@@ -82,9 +83,9 @@ class Callee:
 
     def _refusal(self, request: Request, called: tuple[str, ...]) -> tuple[int, list[tuple[str, str]]] | None:
         """Why this INVITE is not even offered (RFC 3261 §8.2)."""
-        required = request.tokens("Require") - {"timer"}
-        if required:
-            return 420, [("Unsupported", ", ".join(sorted(required)))]
+        accepted = request.tokens("Accept")
+        if accepted and not any(one.partition(";")[0].strip() in _SDP_RANGES for one in accepted):
+            return 406, [("Accept", "application/sdp")]
         if too_brief(request):
             return 422, [("Min-SE", str(LEAST_SECONDS))]
         if request.body and sdp_of(request) is None:

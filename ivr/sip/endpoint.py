@@ -28,8 +28,9 @@ from ivr.sip.session import Event, Session
 from ivr.sip.sources import Source, Sources
 from ivr.sip.timers import Timer, Times
 from ivr.sip.transactions import Full, Transaction, answer_address
-from ivr.sip.values import Via, uri
+from ivr.sip.values import Via
 
+SPOKEN_EXTENSIONS = frozenset({"timer"})
 # Methods that exist and that we do not serve get 405, all else 501 (RFC 3261 §8.2.1, §21.5.2).
 _KNOWN = frozenset({"REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER", "PRACK"})
 
@@ -259,14 +260,20 @@ class UserAgent:
             return
         if transaction is None:
             return
+        unknown = request.tokens("Require") - SPOKEN_EXTENSIONS if request.method != "CANCEL" else ()
         if request.method == "CANCEL":
             self._cancel(transaction, source, now)
+        elif unknown:
+            fields = [("Unsupported", ", ".join(sorted(unknown)))]
+            self._core.reply(transaction, 420, now, tag=self._core.token(), fields=fields)
         elif request.essentials.recipient.tag is not None:
             self._within(transaction, peer, source, now)
         elif request.method == "REGISTER" and peer.challenged:
             answer = self._registrar.register(request, source, transport, now)
             self._core.reply(transaction, answer.status, now, tag=self._core.token(), fields=answer.fields)
-        elif request.method == "INVITE" and _serves(request.uri):
+        elif not _serves(request.uri):
+            self._core.reply(transaction, 416, now, tag=self._core.token())
+        elif request.method == "INVITE":
             self._invited(transaction, peer, source, transport, now)
         else:
             self._outside(transaction, now)
@@ -329,8 +336,6 @@ class UserAgent:
         if request.method == "OPTIONS":
             fields = [ALLOW, ("Accept", "application/sdp"), ("Supported", "")]
             self._core.reply(transaction, 200, now, tag=tag, fields=fields)
-        elif request.method == "INVITE":
-            self._core.reply(transaction, 416, now, tag=tag)
         elif request.method in ("BYE", "INFO", "UPDATE", "PRACK"):
             self._core.reply(transaction, 481, now, tag=tag)
         else:
@@ -361,8 +366,7 @@ class UserAgent:
 
 
 def _serves(request_uri: str) -> bool:
-    parts = uri(request_uri)
-    return parts is not None or request_uri.lower().startswith(("sip:", "sips:", "tel:"))
+    return request_uri.lower().startswith(("sip:", "sips:", "tel:"))
 
 
 def _mark_received(request: Request, source: Address) -> None:

@@ -48,7 +48,9 @@ _NEVER = Monotonic(float("-inf"))
 
 @dataclass(slots=True)
 class Health:
-    """`located`: the DNS has said where it is. `must_register`: without a registration the trunk takes no calls. `refusing_until`: its Retry-After runs."""
+    """`located`: the DNS has said where it is. `broken_link`: why its connection can't be had, which says more than that
+    no answer came. `must_register`: without a registration the trunk takes no calls.
+    `refusing_until`: its Retry-After runs."""
 
     must_register: bool = False
     state: State = State.UP
@@ -63,15 +65,18 @@ class Health:
     answers_calls: bool = False
     probe_at: Monotonic = _NEVER
     located: bool = True
+    broken_link: str | None = None
 
     def answered(self, seconds: float) -> None:
         """A ping was answered after so many seconds, with whatever status but a 5xx."""
         self.state, self.misses, self.round_trip = TABLE[self.state, Event.ANSWERED], 0, seconds
         self.answers_pings = True
+        self.broken_link = None
 
     def call_answered(self) -> None:
         """Any response to an INVITE above 100 that is no fault of the trunk's."""
         self.answers_calls = True
+        self.broken_link = None
         if not self.answers_pings:
             self.state, self.misses = TABLE[self.state, Event.ANSWERED], 0
 
@@ -79,11 +84,12 @@ class Health:
         """Silence to an INVITE. It counts where nothing else tells how the trunk is."""
         self.answers_calls = False
         if self.answers_pings:
-            self.fault("no answer to INVITE", at)
+            self.fault(self.broken_link or "no answer to INVITE", at)
         else:
             self.missed("no answer to INVITE", at)
 
     def missed(self, why: str, at: Saved) -> None:
+        why = self.broken_link or why
         if self.answers_calls and not self.answers_pings:
             self.fault(f"{why}; it takes calls all the same", at)
             return
@@ -95,6 +101,11 @@ class Health:
     def fault(self, why: str, at: Saved) -> None:
         """Something went wrong that is only to be shown."""
         self.last_error, self.last_error_at = why, at
+
+    def link_broke(self, why: str, at: Saved) -> None:
+        """A connection to it was refused, failed in TLS or was lost."""
+        self.broken_link = why
+        self.fault(why, at)
 
     def refuse(self, seconds: float, now: Monotonic) -> None:
         """A 503 with Retry-After (RFC 3261 §21.5.4): no call before that; at most ten minutes are believed."""

@@ -42,6 +42,7 @@ _AT_MOST_ONCE = ("max-forwards", "content-length", "content-type")
 _FOLD = re.compile(r"\r\n[ \t]+")
 _REQUEST_LINE = re.compile(rf"({TOKEN}) (\S+) SIP/2\.0", re.IGNORECASE)
 _LOOSE_REQUEST_LINE = re.compile(rf"\s*({TOKEN})\s+(.*?)\s+SIP/([0-9]+\.[0-9]+)\s*", re.IGNORECASE | re.DOTALL)
+_BARE_SIX = re.compile(r"sip:(?:[^@]*@)?[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*", re.IGNORECASE)
 _STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE | re.DOTALL)
 _FIELD_NAME = re.compile(TOKEN)
 
@@ -250,6 +251,8 @@ def _request_fault(request: Request) -> str | None:
         return "Max-Forwards is not a number from 0 to 255"
     if request.uri.startswith("<") or "?" in request.uri.rpartition("@")[2]:
         return "the Request-URI has brackets or headers"
+    if request.uri[:4].lower() == "sip:" and _BARE_SIX.fullmatch(request.uri) is not None:
+        return "the Request-URI has an IPv6 address without brackets"
     return None
 
 

@@ -263,6 +263,22 @@ def test_the_seconds_until_half_and_nearly_all_were_reached(tmp_path: Path) -> N
     assert set(seconds) == {50, 90, 95}
 
 
+def test_who_heard_it_counts_as_reached_and_as_tried_before_the_call_ends(tmp_path: Path) -> None:
+    town = Town(tmp_path)
+    town.lives(ONE)
+    town.starts_up()
+    action = town.acts()
+    town.passes(9)
+    (heard,) = town.deliveries(action)
+    assert (heard.outcome, heard.attempts) == (Outcome.HEARD, 1)
+    assert town.sees(action).reached_seconds[95] == pytest.approx(8, abs=0.5)
+    town.restarts()
+    town.passes(30)
+    assert town.sees(action).reached_seconds[95] == pytest.approx(8, abs=0.5)
+    (done,) = town.deliveries(action)
+    assert (done.outcome, done.attempts) == (Outcome.HEARD, 1)
+
+
 def test_results_a_person_are_forgotten_and_the_counts_stay(tmp_path: Path) -> None:
     town = Town(tmp_path)
     town.lives(ONE)

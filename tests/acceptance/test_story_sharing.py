@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+
+from twisted.internet.defer import Deferred
 
 from gateway.domain.action import Kind
 from gateway.domain.outcomes import MessageKind, Outcome
+from gateway.engine.channel import Message
+from gateway.engine.voice_prompts import Prepared, VoicePrompts
+from gateway.settings import KeySettings
 from tests.acceptance.scripted_channels import says
-from tests.acceptance.town import Town
+from tests.acceptance.scripted_people import ScriptedLibrary
+from tests.acceptance.town import BOTH, Town
 
 
 def test_the_nearest_are_called_first(tmp_path: Path) -> None:
@@ -106,6 +113,31 @@ def test_the_closing_message_is_the_operators_or_a_plain_one(tmp_path: Path) -> 
         town.passes(30)
         town.closes(action, own)
         town.passes(30)
-    said = [message.texts["nl"] for message in town.voice.prepared if message.kind is MessageKind.CLOSING]
-    assert said[0] == "Gevonden, dank u."
-    assert "beëindigd" in said[1]
+    said = [message for message in town.voice.prepared if message.kind is MessageKind.CLOSING]
+    assert said[0].texts["nl"] == "Gevonden, dank u."
+    assert spoken(said[1]).count("beëindigd") == 1
+
+
+def test_an_exercise_says_so_on_the_phone_and_in_the_text(tmp_path: Path) -> None:
+    town = Town(tmp_path)
+    town.lives("+31612345601", channels=BOTH)
+    town.starts_up()
+    drill = replace(town.drafts(channels=BOTH, message="Let op."), exercise=True)
+    action = town.wait(town.engine.create(drill, "j.operator")).action.id
+    town.wait(town.engine.start(action, "j.operator"))
+    town.passes(30)
+    town.closes(action)
+    town.passes(30)
+    assert [spoken(message).count("oefening") for message in town.voice.prepared] == [1, 1]
+    written = [message.texts["nl"] for message in town.sms.prepared]
+    assert written[0] == "Oefening: Let op."
+    assert written[1].startswith("Oefening: De Burgernet-actie is beëindigd")
+
+
+def spoken(message: Message) -> str:
+    """All that a phone hears of a message, in Dutch."""
+    library = ScriptedLibrary()
+    prompts = VoicePrompts(library, KeySettings())
+    sounds: list[Prepared] = []
+    Deferred.fromCoroutine(prompts.prepare(message)).addCallback(sounds.append)
+    return library.words(sounds[0].message("nl"))

@@ -1,4 +1,4 @@
-"""Receipts of a message's parts, kept until the last one came; leases that a living node renews."""
+"""Receipts of a message's parts, kept until the last one came; which node works for an action."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("attempt", "message_id", name=op.f("part_receipts_pk")),
     )
     op.create_index(op.f("part_receipts_at_ix"), "part_receipts", ["at"], unique=False)
+    op.add_column("actions", sa.Column("node", sa.String(length=32), nullable=True))
 
 
 def downgrade() -> None:
+    op.drop_column("actions", "node")
     op.drop_index(op.f("part_receipts_at_ix"), table_name="part_receipts")
     op.drop_table("part_receipts")
