@@ -23,8 +23,13 @@ class TokenSettings(Settings):
 
 
 class HttpSettings(Settings):
+    """`map_tiles`: where the console's map gets its picture, with {z}, {x} and {y}. None: an empty map, and no browser
+    asks the internet for anything."""
+
     listen: str
     token: tuple[TokenSettings, ...] = ()
+    map_tiles: Annotated[str, Field(pattern=r"^https?://[^/\s;']+/\S*\{z\}\S*$")] | None = None
+    map_credit: str = ""
 
 
 class OperatorSettings(Settings):

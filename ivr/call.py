@@ -73,6 +73,18 @@ class CallRecord:
     private: bool = False
 
 
+class Overheard(StrEnum):
+    """What the other side sounds like while we speak."""
+
+    VOICE_BEGAN = "a voice began"
+    VOICE_OVER = "a voice is over"
+    BEEP = "a machine's beep is over"
+
+
+Overhearing = Callable[[Overheard, int], None]
+"""Called with what was heard and for how many milliseconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recording:
     path: Path
@@ -115,6 +127,14 @@ class Call(Protocol):
         ...
 
     async def pause(self, seconds: float) -> None: ...
+
+    def overhear(self, listener: Overhearing | None) -> None:
+        """Tell of voices and beeps from now on; None ends it. Costs processor time: only where somebody may be a machine."""
+        ...
+
+    def interrupt(self) -> None:
+        """What is being said, or the wait for a key, ends at once: that `say` or `key` returns None."""
+        ...
 
     def tone(self, tone: Tone) -> Callable[[], None]:
         """Begin a tone (ringback while a desk rings); the returned function ends it."""

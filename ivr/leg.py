@@ -19,9 +19,31 @@ from twisted.logger import Logger
 
 from foundation.clock import Clocks
 from foundation.sound import Sound
-from ivr.call import ALL_KEYS, Call, CallEnded, CallRecord, EndCause, Ending, LegId, Recording
+from ivr.call import (
+    ALL_KEYS,
+    Call,
+    CallEnded,
+    CallRecord,
+    EndCause,
+    Ending,
+    LegId,
+    Overheard,
+    Overhearing,
+    Recording,
+)
 from ivr.leg_state import TRANSITIONS, LegEvent, LegState
-from ivr.media.messages import Digit, LegClosed, MediaFlowing, Played, PlayEnded, Recorded, Remote, Tone
+from ivr.media.messages import (
+    Beep,
+    Digit,
+    LegClosed,
+    MediaFlowing,
+    Played,
+    PlayEnded,
+    Recorded,
+    Remote,
+    Talking,
+    Tone,
+)
 from ivr.media.port import MediaEvent, MediaLeg
 from ivr.saying import Saying
 from ivr.waiting import Waiter, Waiters
@@ -76,6 +98,7 @@ class Leg:
         self._playing: Saying | None = None
         self._cut_by: str | None = None
         self._heard = 0
+        self._overhearing: Overhearing | None = None
         self._recording: Waiter[int] | None = None
         self._bridged: Leg | None = None
         self._at_end: list[Callable[[Ending], None]] = []
@@ -160,6 +183,17 @@ class Leg:
         waiter = self._waiters.new(type(None))
         waiter.expire(self._timer, seconds, None)
         await waiter.came
+
+    def overhear(self, listener: Overhearing | None) -> None:
+        self._overhearing = listener
+        if self._state is not LegState.OVER:
+            self.media.listen_for(talking=listener is not None, beep=listener is not None)
+
+    def interrupt(self) -> None:
+        if self._playing is not None:
+            self.media.stop_playing(self._playing.play)
+        elif self._wanted is not None:
+            self._wanted[1].give(None)
 
     def tone(self, tone: Tone) -> Callable[[], None]:
         self._raise_if_over()
@@ -329,11 +363,19 @@ class Leg:
                 self._report(event)
             case PlayEnded():
                 self._said(event)
+            case Talking():
+                self._overheard(Overheard.VOICE_BEGAN if event.began else Overheard.VOICE_OVER, event.milliseconds)
+            case Beep():
+                self._overheard(Overheard.BEEP, event.milliseconds)
             case Recorded():
                 if self._recording is not None:
                     self._recording.give(event.milliseconds)
             case LegClosed():
                 log.debug("media closed", leg=self._record.leg, lost=event.packets_lost, jitter=event.jitter)
+
+    def _overheard(self, what: Overheard, milliseconds: int) -> None:
+        if self._overhearing is not None:
+            self._overhearing(what, milliseconds)
 
     def _digit_heard(self, digit: str) -> None:
         """Media tells of a key when it is let go; where it cut a sound short that was told before, at its beginning."""

@@ -7,8 +7,9 @@ only the text does.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from sms import commands
 from sms.pdu import DataSm, DeliverSm
@@ -16,7 +17,7 @@ from sms.wire import Malformed, integer
 
 IdForm = Literal["as_is", "decimal", "hex"]
 
-_STATES = {
+STATES: Final[Mapping[int, str]] = {
     1: "ENROUTE",
     2: "DELIVRD",
     3: "EXPIRED",
@@ -72,7 +73,7 @@ def read_receipt(pdu: DeliverSm | DataSm) -> ReceiptFields | None:
     found = {key.lower(): value for key, value in reversed(_FIELD.findall(text))}
     message_id = named.rstrip(b"\0") if named is not None else found.get(b"id", b"")
     state = integer(pdu.tlvs, commands.MESSAGE_STATE, 1)
-    status = _STATES.get(state, "UNKNOWN") if state is not None else _status(found.get(b"stat", b""))
+    status = STATES.get(state, "UNKNOWN") if state is not None else _status(found.get(b"stat", b""))
     if status is None:
         raise Malformed("a receipt without a state", 0)
     return ReceiptFields(

@@ -14,7 +14,7 @@ class SmscSettings(Settings):
     host: str
     port: Port
     system_id: Annotated[str, Field(max_length=15)]
-    password: Secret
+    password: Annotated[Secret, Field(max_length=8)]
     bind: Literal["transceiver", "transmitter", "receiver"] = "transceiver"
     tls: bool = False
     source: Annotated[str, Field(max_length=20)] = "Burgernet"
@@ -31,3 +31,6 @@ class SmscSettings(Settings):
     message_id: Literal["as_is", "decimal", "hex"] = "as_is"
     unknown: Literal["resend", "leave"] = "resend"
     prefixes: tuple[str, ...] = ()
+    binds: Annotated[int, Field(ge=1, le=16)] = 1
+    test_number: str | None = None
+    test_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "07:30"

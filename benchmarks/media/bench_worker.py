@@ -28,6 +28,7 @@ class BenchWorker:
                 [sys.executable, "-m", "ivr.media.worker", str(theirs.fileno()), "127.0.0.1", ports],
                 pass_fds=[theirs.fileno()],
                 cwd=HERE.parents[1],
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
             )
         self._reader = Reader()
 

@@ -14,6 +14,8 @@ from rich.table import Table
 
 from gateway.commands.client import Api, api
 from gateway.commands.invocation import CommandFailed, Invocation, SharedCommand, SharedGroup, output, pass_invocation
+from gateway.commands.smsc_trial import test_smsc
+from gateway.commands.tables import named, smsc_table, trunk_table
 from gateway.commands.trunks import TestOptions, test_from_configuration, test_options
 
 _CALL_FIELDS = (
@@ -43,8 +45,8 @@ def status(invocation: Invocation) -> None:
         trunks, smscs = list(daemon.every("/trunks")), list(daemon.every("/smscs"))
         running = [item for state in ("active", "closing") for item in daemon.every("/actions", state=state)]
         newest = daemon.ask("GET", "/calls")["items"]
-    output.print(_trunk_table(trunks))
-    output.print(_smsc_table(smscs))
+    output.print(trunk_table(trunks))
+    output.print(smsc_table(smscs))
     table = Table("id", "state", "title", "outcomes", title="running actions")
     for item in running:
         counts = [f"{channel} {word} {n}" for channel, found in item["counts"].items() for word, n in found.items()]
@@ -76,8 +78,8 @@ def test_trunk(invocation: Invocation, /, name: str, **options: Any) -> None:
         test_from_configuration(invocation.configuration(), name, TestOptions(**options))
         return
     with api(invocation) as daemon:
-        found = _named(daemon, "/trunks", name)
-    output.print(_trunk_table([found]))
+        found = named(daemon, "/trunks", name)
+    output.print(trunk_table([found]))
     if found["state"] != "up":
         raise CommandFailed(f"trunk {name} is {found['state']}: {found['last_error'] or 'no answer yet'}")
 
@@ -87,16 +89,7 @@ def smsc() -> None:
     """SMSCs."""
 
 
-@smsc.command("test")
-@click.argument("name")
-@pass_invocation
-def test_smsc(invocation: Invocation, name: str) -> None:
-    """How a bind stands, and what went wrong last."""
-    with api(invocation) as daemon:
-        found = _named(daemon, "/smscs", name)
-    output.print(_smsc_table([found]))
-    if found["state"] not in ("bound", "throttled"):
-        raise CommandFailed(f"SMSC {name} is {found['state']}: {found['last_error'] or 'no answer yet'}")
+smsc.add_command(test_smsc)
 
 
 @click.group("calls", cls=SharedGroup)
@@ -145,50 +138,3 @@ def _moment(text: str, name: str) -> str:
         return datetime.fromisoformat(text).astimezone().isoformat()
     except ValueError as error:
         raise click.UsageError(f"{option} is {text!r}; write it as 2026-11-01 or 2026-11-01T08:00+01:00") from error
-
-
-def _named(daemon: Api, path: str, name: str) -> dict[str, Any]:
-    found = list(daemon.every(path))
-    for item in found:
-        if item["name"] == name:
-            return item
-    names = ", ".join(item["name"] for item in found) or "none"
-    raise CommandFailed(f"there is no {name!r} in the daemon's configuration; it has {names}")
-
-
-def _trunk_table(trunks: list[dict[str, Any]]) -> Table:
-    table = Table("trunk", "state", "in use", "alerts", "reserve", "calls/s", "OPTIONS", "last error", title="trunks")
-    for item in trunks:
-        table.add_row(
-            item["name"],
-            item["state"],
-            f"{item['channels_in_use']}/{item['channels']}",
-            str(item["alert_channels_in_use"]),
-            str(item["reserved_for_callbacks"]),
-            _plain(item["calls_per_second"]),
-            _milliseconds(item["round_trip_milliseconds"]),
-            item["last_error"] or "",
-        )
-    return table
-
-
-def _smsc_table(smscs: list[dict[str, Any]]) -> Table:
-    table = Table("smsc", "state", "in flight", "segments/s", "enquire_link", "last error", title="SMSCs")
-    for item in smscs:
-        table.add_row(
-            item["name"],
-            item["state"],
-            f"{item['in_flight']}/{item['window']}",
-            _plain(item["segments_per_second"]),
-            _milliseconds(item["round_trip_milliseconds"]),
-            item["last_error"] or "",
-        )
-    return table
-
-
-def _plain(value: float | None) -> str:
-    return "no limit" if value is None else f"{value:g}"
-
-
-def _milliseconds(value: float | None) -> str:
-    return "" if value is None else f"{value:.1f} ms"

@@ -183,6 +183,9 @@ class VoiceAttempt:
         heard = await alert(call, self._script, AlertManner(settings.times, settings.key_seconds, keys=keys), self)
         if heard.wish is Wish.CONNECT:
             self._wants_operator = call
+        if heard.machine and not heard.enough:
+            self._wire = replace(self._wire, heard_milliseconds=heard.milliseconds)
+            return self._outcome(Outcome.VOICEMAIL)
         return self._answered(heard.milliseconds, heard.enough, bool(heard.pressed), heard.ending)
 
     def heard(self) -> None:

@@ -24,6 +24,7 @@ from gateway.http.dispatch import COOKIE, Dispatch, write_problem
 from gateway.http.problems import Problem
 from gateway.http.routes import WebRequest
 from gateway.http.site import untyped
+from gateway.settings import HttpSettings
 from ivr.call import TrunkStatus
 from sms.events import SmscStatus
 
@@ -58,7 +59,9 @@ class Console:
         trunks: Callable[[], Iterable[TrunkStatus]],
         smscs: Callable[[], Iterable[SmscStatus]],
         pages: Environment,
+        settings: HttpSettings,
     ) -> None:
+        self._settings = settings
         self._dispatch = dispatch
         self._engine = engine
         self._trunks = trunks
@@ -118,6 +121,8 @@ class Console:
             trunks=list(self._trunks()),
             smscs=list(self._smscs()),
             participants=await self._engine.count_participants(),
+            tiles=self._settings.map_tiles,
+            credit=self._settings.map_credit,
         )
 
     async def _sign_in(self, request: WebRequest) -> bytes:

@@ -67,7 +67,7 @@ class HttpService(Service):
         ]
         described = DescribeCalls(routes, pages).routes()
         self._dispatch = Dispatch([*routes, *described], Tokens(settings.token), clocks, metrics)
-        Console(self._dispatch, engine, trunks, smscs, pages)
+        Console(self._dispatch, engine, trunks, smscs, pages, settings)
         site = GatewaySite(self._dispatch.app.resource(), self._signed_in, reactor=reactor)
         self._connections = Connections(site)
 

@@ -22,18 +22,22 @@ MOST_BYTES = 268_435_456
 _MOST_DISCARDED_BYTES = 16_777_216
 """So much beyond the limit is read and thrown away, so that the sender gets a clear answer; then the line is cut."""
 
-SECURITY_HEADERS: Mapping[str, str] = {
-    "Server": "burgernet",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self' data: https://service.pdok.nl; connect-src 'self'; media-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-}
+
+def security_headers(tiles: str | None) -> Mapping[str, str]:
+    """Of every answer. Pictures come from here, and from the host of the map's tiles where there is one."""
+    pictures = "" if tiles is None else f" {tiles.split('/', 3)[0]}//{tiles.split('/', 3)[2]}"
+    return {
+        "Server": "burgernet",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+        f"img-src 'self' data:{pictures}; connect-src 'self'; media-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    }
 
 
 class LimitedRequest(ServerRequest):
@@ -60,7 +64,7 @@ class LimitedRequest(ServerRequest):
             self._cut_off()
 
     def render(self, resrc: IResource) -> None:
-        for name, value in SECURITY_HEADERS.items():
+        for name, value in cast(Any, self.channel).site.headers.items():
             untyped(self).setHeader(name, value)
         if not self._too_large:
             untyped(super()).render(resrc)
@@ -81,12 +85,15 @@ class LimitedRequest(ServerRequest):
 
 
 class GatewaySite(Site):
-    """`signed_in` says of a request's headers whether their token or session is known."""
+    """`signed_in` says of a request's headers whether their token or session is known; `tiles` as in the settings."""
 
     requestFactory = LimitedRequest
     noisy = False
 
-    def __init__(self, resource: IResource, signed_in: Callable[[Headers], bool], **options: Any) -> None:
+    def __init__(
+        self, resource: IResource, signed_in: Callable[[Headers], bool], tiles: str | None = None, **options: Any
+    ) -> None:
+        self.headers = security_headers(tiles)
         untyped(super()).__init__(resource, requestFactory=LimitedRequest, timeout=60, **options)
         self._signed_in = signed_in
         self._log = Logger()

@@ -30,6 +30,8 @@ def drawn(sound: Waveform) -> bytes:
     parts += [_passage(passage, end) for passage, end in zip(sound.passages, ends, strict=False)]
     parts += [_limit(width, side) for side in (-_LIMIT, _LIMIT)]
     parts.append(_wave(sound, width))
+    if not sound.passages:
+        parts.append(f'<text x="4" y="{_WORDS_AT}" font-size="12" fill="#14202b">{escape(title)}</text>')
     parts += [_second(number) for number in range(sound.milliseconds // 1000 + 1)]
     return "".join((*parts, "</svg>")).encode()
 

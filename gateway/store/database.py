@@ -51,8 +51,8 @@ class Database:
 def open_database(url: str, node: str, *, durable: bool = True) -> Database:
     """Open, lock and migrate.
 
-    Raises DatabaseInUse where another daemon holds the file or the node's name, and StoreFault where it can't be opened. `durable` False
-    skips the fsync at each commit: for tests, which stop processes and never pull the plug.
+    Raises DatabaseInUse where another daemon holds the file or the node's name, and StoreFault where it can't be opened.
+    `durable` False skips SQLite's fsync at each commit: for tests, which stop processes and never pull the plug.
     """
     try:
         parsed = make_url(url)

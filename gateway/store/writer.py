@@ -2,7 +2,8 @@
 
 While one group commits the next one gathers by itself, so that the price of an fsync is shared by as many as wait for
 it. A group that fails is tried again one by one, each in a savepoint, so that one bad row harms no other. When the disk
-is full or the server gone, outcomes wait and are tried again, and requests get `StoreUnavailable` at once.
+is full or the server gone, outcomes wait and are tried again, and requests get `StoreUnavailable` at once. A server that
+goes while it commits is asked afterwards whether it did, so that nothing is saved twice.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -30,7 +31,8 @@ _RETRY_SECONDS = 1.0
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One piece of writing and who waits for it. `patient`: wait for better times where the store is unavailable."""
+    """One piece of writing and who waits for it. `patient`: wait for better times where the store is unavailable.
+    `doubt`: the transaction of the server that it was in when no answer to the COMMIT came."""
 
     deferred: Deferred[Any]
     write: DeliveryWrite | None
@@ -38,6 +40,7 @@ class Job:
     patient: bool
     result: object = None
     error: Exception | None = None
+    doubt: str | None = None
 
 
 class Writer(Protocol):
@@ -57,10 +60,13 @@ class Writer(Protocol):
 
 
 def commit(engine: Engine, jobs: Sequence[Job]) -> None:
-    """Save a group, in order, and leave each job its result or its error. Raises StoreUnavailable: then nothing was."""
+    """Save a group, in order, and leave each job its result or its error. Raises StoreUnavailable: then it is to be
+    given again; what a lost COMMIT did save is found out then."""
     try:
         with engine.begin() as connection:
+            jobs = _settle_doubt(connection, jobs)
             _apply(connection, jobs)
+            _doubt(connection, jobs)
         return
     except Exception as error:  # shell boundary: the cause is found one by one below
         trouble = unavailable(error)
@@ -73,12 +79,32 @@ def commit(engine: Engine, jobs: Sequence[Job]) -> None:
         with engine.begin() as connection:
             for job in jobs:
                 _apply_alone(connection, job)
+            _doubt(connection, jobs)
     except Exception as error:  # shell boundary: the commit itself failed
         trouble = unavailable(error)
         if trouble is not None:
             raise trouble from error
         for job in jobs:
             job.error = error
+
+
+def _doubt(connection: Connection, jobs: Sequence[Job]) -> None:
+    """Remember the transaction's name before its COMMIT: PostgreSQL can say later what became of it. A COMMIT of SQLite
+    that fails saved nothing."""
+    if connection.dialect.name == "postgresql":
+        name = connection.execute(text("SELECT pg_current_xact_id()::text")).scalar_one()
+        for job in jobs:
+            job.doubt = name
+
+
+def _settle_doubt(connection: Connection, jobs: Sequence[Job]) -> Sequence[Job]:
+    """Those that are not saved yet. A job that is has its result from then."""
+    doubts = {job.doubt for job in jobs if job.doubt is not None}
+    if not doubts:
+        return jobs
+    ask = text("SELECT pg_xact_status(CAST(CAST(:name AS text) AS xid8))")
+    done = {name for name in doubts if connection.execute(ask, {"name": name}).scalar() == "committed"}
+    return [job for job in jobs if job.doubt not in done]
 
 
 def _apply(connection: Connection, jobs: Sequence[Job]) -> None:

@@ -1,6 +1,6 @@
 """The conversation of an alert: say what to look out for, understand the keys, believe only what was heard. No I/O.
 
-Nobody is asked to speak first, and every key gets a spoken answer. What happened is told while it happens, since a
+Nobody is asked to speak first, and every key gets a spoken answer. A machine gets the message after its beep. What happened is told while it happens, since a
 crash must not call anybody again who has heard it.
 """
 
@@ -12,7 +12,8 @@ from enum import Enum, StrEnum
 from typing import Protocol
 
 from foundation.sound import Sound
-from ivr.call import ALL_KEYS, Call, CallEnded, Ending
+from ivr.call import ALL_KEYS, Call, CallEnded, Ending, Overheard
+from ivr.flows.ear import Believed, Ear
 
 MOST_REPEATS = 10
 """How often a key may ask for the message again, so that a stuck key does not hold a channel for ever."""
@@ -99,13 +100,14 @@ class AlertListener(Protocol):
 @dataclass(frozen=True, slots=True)
 class Heard:
     """`milliseconds` is the most of one saying that was sent to an open line; `enough` that `heard_share` was reached;
-    `ending` is set where the call ended before the conversation did."""
+    `ending` is set where the call ended before the conversation did; `machine`: a beep was heard and no key."""
 
     milliseconds: int
     enough: bool
     pressed: tuple[Meaning, ...]
     wish: Wish
     ending: Ending | None
+    machine: bool = False
 
 
 async def alert(call: Call, sounds: AlertSounds, manner: AlertManner, listener: AlertListener) -> Heard:
@@ -141,13 +143,25 @@ class _Conversation:
         self._enough = False
         self._pressed: list[Meaning] = []
         self._saved_wish = Wish.NOTHING
+        self._ear = Ear()
+        self._anew = False
+        self._held_back = False
 
     async def hold(self) -> Wish:
         await self._call.media_ready()
+        self._call.overhear(self._overheard)
         sayings, again = self._manner.times, 0
         while sayings > 0:
             sayings -= 1
-            step = await self._respond(await self._say_all())
+            key = await self._say_all()
+            if key is None and self._anew:
+                self._anew, sayings = False, sayings + 1
+                if self._ear.believed is not Believed.MACHINE:
+                    continue
+                key = await self._say_message()
+                if key is None:
+                    return Wish.NOTHING
+            step = await self._respond(key)
             if isinstance(step, Wish):
                 return step
             if step is _Step.AGAIN and again < MOST_REPEATS:
@@ -158,7 +172,7 @@ class _Conversation:
     async def _say_all(self) -> str | None:
         """The message and its menu once, and the wait for a key; the key that came, if any."""
         key = await self._say_message()
-        if key is None:
+        if key is None and not self._anew:
             key = await self._ask(self._sounds.menu)
         return key
 
@@ -176,7 +190,9 @@ class _Conversation:
     async def _ask(self, sound: Sound) -> str | None:
         """Say a sound that any of our keys cuts short, then wait for a key; one that means nothing counts too."""
         key = await self._call.say(sound, barge_in=self._keys.all)
-        return key if key is not None else await self._call.key(self._manner.key_seconds, ALL_KEYS)
+        if key is not None or self._anew:
+            return key
+        return await self._call.key(self._manner.key_seconds, ALL_KEYS)
 
     async def _respond(self, key: str | None) -> Wish | _Step:
         """Answer keys until none comes or the conversation is over."""
@@ -209,21 +225,40 @@ class _Conversation:
 
     def _note(self, key: str) -> Meaning:
         meaning = self._keys.meaning(key)
+        self._ear.key()
+        self._call.overhear(None)
+        self._anew = False
         self._pressed.append(meaning)
         self._listener.pressed(meaning)
         return meaning
 
+    def _overheard(self, what: Overheard, milliseconds: int) -> None:
+        if self._ear.overheard(what, milliseconds):
+            self._anew = True
+            self._call.interrupt()
+        elif not self._ear.talking:
+            self._tell_heard()
+
     def _on_heard(self, milliseconds: int) -> None:
+        """Believed at once, but not while a voice goes on: that may be a machine, which has heard nothing yet."""
         self._milliseconds = max(self._milliseconds, milliseconds)
-        if not self._enough:
-            self._enough = True
+        self._held_back = not self._enough
+        if not self._ear.talking:
+            self._tell_heard()
+
+    def _tell_heard(self) -> None:
+        if self._held_back and self._ear.believed is not Believed.MACHINE:
+            self._held_back, self._enough = False, True
             self._listener.heard()
 
     def result(self, wish: Wish, ending: Ending | None) -> Heard:
+        """Also tells what was held back: they talked to the end and were no machine."""
+        self._tell_heard()
         return Heard(
             milliseconds=self._milliseconds,
             enough=self._enough,
             pressed=tuple(self._pressed),
             wish=self._saved_wish if wish is Wish.NOTHING else wish,
             ending=ending,
+            machine=self._ear.believed is Believed.MACHINE,
         )

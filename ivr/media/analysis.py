@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy
 from numpy.typing import NDArray
 
-from ivr.media.codecs import Decoder
+from ivr.media.codecs import Decoder, Octets
 
 FRAME = 160
 FRAME_MILLISECONDS = 20
@@ -25,9 +25,10 @@ HIGH_HERTZ = (1209.0, 1336.0, 1477.0, 1633.0)
 
 _SAMPLE_RATE = 8000
 _KEY_SHARE = 0.55
-_KEY_APART = 3.0
+_KEY_APART = 2.5
 _KEY_TWIST = 8.0
-_KEY_LEVEL = -42.0
+_LOUD = -42.0
+_AT_ONCE = 256  # frames that stay in the processor's cache: three times as fast as thousands
 _STILLEST = -100.0
 
 _VALUES: Floats = (Decoder("PCMA").decode(bytes(range(256))) / 32768).astype(numpy.float32)
@@ -47,11 +48,24 @@ class Features(NamedTuple):
 
 def features(frames: bytes) -> Features:
     """Of whole frames of A-law octets, one after another."""
-    sound = _VALUES[numpy.frombuffer(frames, dtype=numpy.uint8)].reshape(-1, FRAME)
+    octets = numpy.frombuffer(frames, dtype=numpy.uint8).reshape(-1, FRAME)
+    parts = [_features(octets[start : start + _AT_ONCE]) for start in range(0, len(octets), _AT_ONCE)]
+    return parts[0] if len(parts) == 1 else Features(*map(numpy.concatenate, zip(*parts, strict=True)))
+
+
+def _features(octets: Octets) -> Features:
+    sound = _VALUES[octets]
     energy = numpy.einsum("ij,ij->i", sound, sound) + numpy.float32(1e-12)
     level = numpy.maximum(10 * numpy.log10(energy * (2 / FRAME)) + 3.14, _STILLEST)
-    impurity, hertz = _tonality(sound)
-    return Features(level, impurity, hertz, _keys(sound, energy, level))
+    impurity, hertz = numpy.ones_like(level), numpy.zeros_like(level)
+    key = numpy.full(len(level), -1)
+    # Most lines are still most of the time: only what can be something is looked at closely.
+    loud = numpy.flatnonzero(level > _LOUD)
+    if len(loud):
+        sound, energy = sound[loud], energy[loud]
+        impurity[loud], hertz[loud] = _tonality(sound)
+        key[loud] = _keys(sound, energy)
+    return Features(level, impurity, hertz, key)
 
 
 def _tonality(sound: Floats) -> tuple[Floats, Floats]:
@@ -64,7 +78,7 @@ def _tonality(sound: Floats) -> tuple[Floats, Floats]:
     return left_over / middle_energy, hertz
 
 
-def _keys(sound: Floats, energy: Floats, level: Floats) -> NDArray[numpy.int64]:
+def _keys(sound: Floats, energy: Floats) -> NDArray[numpy.int64]:
     """ITU-T Q.24: two tones hold most of the power, neither far above the other, each alone in its group."""
     waves = sound @ _BASIS
     power = waves[:, :8] ** 2 + waves[:, 8:] ** 2
@@ -72,13 +86,12 @@ def _keys(sound: Floats, energy: Floats, level: Floats) -> NDArray[numpy.int64]:
     row, column = low.argmax(1), high.argmax(1)
     each = numpy.arange(len(sound))
     low_best, high_best = low[each, row], high[each, column]
-    low_second, high_second = numpy.partition(low, 2, axis=1)[:, 2], numpy.partition(high, 2, axis=1)[:, 2]
+    low_others, high_others = low.sum(1) - low_best, high.sum(1) - high_best
     share = (low_best + high_best) / (energy * (FRAME / 2))
     found = (
-        (level > _KEY_LEVEL)
-        & (share > _KEY_SHARE)
-        & (low_best > _KEY_APART * low_second)
-        & (high_best > _KEY_APART * high_second)
+        (share > _KEY_SHARE)
+        & (low_best > _KEY_APART * low_others)
+        & (high_best > _KEY_APART * high_others)
         & (low_best < _KEY_TWIST * high_best)
         & (high_best < _KEY_TWIST * low_best)
     )

@@ -40,7 +40,7 @@ from ivr.media.messages import (
     ToWorker,
     Unbridge,
 )
-from ivr.media.orders import Latch, ListenToAll, ListenToDigits, Order, Protect, Release, ReportTo, SendTo
+from ivr.media.orders import Attend, Latch, ListenToAll, ListenToDigits, Order, Protect, Release, ReportTo, SendTo
 from ivr.media.pacing import TICK_MILLISECONDS, Bank, Pacer
 from ivr.media.reporting import Reporting
 from ivr.media.rtp import Header, parse
@@ -202,6 +202,10 @@ class MediaCore:
         elif leg.listens_fully and not fully:
             self._orders.append(ListenToDigits(leg.number, leg.remote.telephone_event if leg.remote else None))
         leg.listens_fully = fully
+        at_once = leg.latched is None or leg.peer is not None
+        if at_once != leg.attended_at_once:
+            leg.attended_at_once = at_once
+            self._orders.append(Attend(leg.number, at_once))
 
     def _listen_as_wanted(self, leg: Leg, now: Monotonic) -> None:
         wanted = leg.wanted

@@ -163,6 +163,7 @@ class Leg:
     recording: Recording | None = None
     reception: Reception = field(default_factory=Reception)
     listens_fully: bool = True
+    attended_at_once: bool = True
     wants_talking: bool = False
     wants_beep: bool = False
     analysed: bool = False

@@ -40,6 +40,14 @@ class ListenToDigits:
 
 
 @dataclass(frozen=True, slots=True)
+class Attend:
+    """Whether the leg's packets are wanted at once, for a bridge, or may wait some milliseconds."""
+
+    leg: int
+    at_once: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ReportTo:
     """RTCP goes to this address and is taken from there only."""
 
@@ -89,6 +97,7 @@ Order = (
     | Latch
     | ListenToAll
     | ListenToDigits
+    | Attend
     | ReportTo
     | Protect
     | CountUnheard

@@ -291,10 +291,12 @@ class MediaPool(Service):
 
 
 def _environment() -> dict[str, str]:
-    """The child finds the same packages; its folder stays the daemon's, since paths may be relative to it."""
+    """The child finds the same packages; its folder stays the daemon's, since paths may be relative to it. Threads of
+    numpy's would only take the cores of other workers."""
     here = str(Path(ivr.__file__).parents[1])
     known = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": here if not known else f"{here}{os.pathsep}{known}"}
+    path = here if not known else f"{here}{os.pathsep}{known}"
+    return {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}
 
 
 def slices(ports: str, workers: int) -> list[tuple[int, int]]:

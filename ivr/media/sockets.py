@@ -15,6 +15,7 @@ from collections.abc import Callable
 from foundation.endpoints import Address
 from ivr.media.messages import SrtpKeys
 from ivr.media.srtp import Protection
+from ivr.media.sweeping import Attention
 
 # socket(7) and linux/filter.h; Python names none of these.
 _SO_ATTACH_FILTER = 26
@@ -71,6 +72,7 @@ class LegSocket:
         self.plain = False
         """Connected and in the clear: what comes needs no look at where it is from."""
         self.filtered = False
+        self.wanted_at_once = True
         self.send: Send = _to_nowhere
         self.rtcp = rtcp
         self.reports_connected = False
@@ -79,6 +81,12 @@ class LegSocket:
         self._clear_send: Send = _to_nowhere
         self._counted = 0
         attach_filter(rtcp, None)
+
+    @property
+    def attention(self) -> Attention:
+        if self.filtered:
+            return "digits"
+        return "at once" if self.wanted_at_once or not self.connected else "sound"
 
     def send_to(self, address: Address) -> LegSocket:
         """Send there unconnected and take from anywhere. A connected socket is bound anew, since Python can't

@@ -127,10 +127,12 @@ class Core:
             self.calls[session.call_id] = left
 
     def arm(self, session: Session, timer: str, seconds: float, now: Monotonic) -> None:
+        session.armed.add(timer)
         self.deadlines.set(("leg", session.leg, timer), Monotonic(now + seconds))
 
     def disarm(self, session: Session, *timers: str) -> None:
-        for timer in timers:
+        for timer in session.armed.intersection(timers):
+            session.armed.discard(timer)
             self.deadlines.cancel(("leg", session.leg, timer))
 
     # ---- what leaves

@@ -85,7 +85,7 @@ class UserAgent:
                 self._reply_stateless(fault.request, fault.reply, source, transport)
             return
         if isinstance(message, Response):
-            self._response(message, now)
+            self._response(message, peer, source, now)
         else:
             _mark_received(message, source)
             self._request(message, peer, source, transport, now)
@@ -119,8 +119,14 @@ class UserAgent:
         return told
 
     def _filter(self) -> None:
-        self._told += [seen for event in self._core.told if (seen := self._forks.filtered(event)) is not None]
-        self._core.told.clear()
+        told = self._core.told
+        if not told:
+            return
+        if self._forks:
+            self._told += [seen for event in told if (seen := self._forks.filtered(event)) is not None]
+        else:
+            self._told += told
+        told.clear()
 
     def _settle(self, now: Monotonic) -> None:
         """Silence the other phones of a call that one of them has answered."""
@@ -238,16 +244,21 @@ class UserAgent:
 
     # ---- what arrives
 
-    def _response(self, response: Response, now: Monotonic) -> None:
-        if self._core.transactions.receive_response(response, now):
+    def _response(self, response: Response, peer: Source, source: Address, now: Monotonic) -> None:
+        if self._core.transactions.receive_response(response, now, lambda there: self._same(there, peer, source)):
             return
         essentials = response.essentials
         if essentials.cseq.method != "INVITE" or not 200 <= response.status < 300:
             return
         # A 2xx after Timer M (RFC 3261 §13.2.2.4): the leg itself knows what to do.
         session = self._core.dialogs.get((essentials.call_id, essentials.sender.tag or ""))
-        if session is not None and session.invite.essentials.cseq.number == essentials.cseq.number:
+        late = session is not None and session.invite.essentials.cseq.number == essentials.cseq.number
+        if session is not None and late and self._same(session.destination, peer, source):
             self._caller.heard(session, response, now)
+
+    def _same(self, there: Address, peer: Source, source: Address) -> bool:
+        """Whether who speaks from `source` is who was spoken to `there`: nobody answers for another peer."""
+        return there.host == source.host or self._core.sources.of(there.host) is peer
 
     def _request(self, request: Request, peer: Source, source: Address, transport: str, now: Monotonic) -> None:
         if request.method == "ACK":

@@ -36,6 +36,8 @@ class _Group:
 
 def branches(leg: LegId, request: InviteRequest) -> list[tuple[LegId, InviteRequest]]:
     """The INVITEs of a call, each with the leg that it has inside: the first has the call's own."""
+    if not request.also:
+        return [(leg, request)]
     found = [(leg, replace(request, also=()))]
     for number, (peer, request_uri) in enumerate(request.also, 2):
         tag = f"{request.local_tag}-{number}"
@@ -51,6 +53,9 @@ class Forks:
         self._groups: dict[LegId, _Group] = {}
         self._outer: dict[LegId, LegId] = {}
         self.unwanted: list[LegId] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._outer)
 
     def start(self, leg: LegId, legs: Iterable[LegId]) -> None:
         group = self._groups[leg] = _Group(leg, set(legs))

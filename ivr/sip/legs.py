@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Literal
 
 from foundation.clock import Monotonic
 from foundation.endpoints import Address
+from ivr.call import SavedDialog
 from ivr.sip.core import Core, reason_fields, reasons_of
 from ivr.sip.dialog import Dialog, answered
 from ivr.sip.events import Answered, Confirmed, DialogChanged, Ended, Failed, OrphanEnded, Progressed, Reason
@@ -106,7 +106,7 @@ class Legs:
             session.reoffered = None
         self.report_noted(session)
         if session.saved is not None:
-            session.saved = replace(session.saved, state="over")
+            session.saved = _saved(session.saved, "over", None)
             self._core.told.append(DialogChanged(session.saved))
 
     # ---- what is told
@@ -172,16 +172,8 @@ class Legs:
                 self._core.arm(session, "refresh", timer.due, now)
 
     def _save_up(self, session: Session, message: Message_, now: Monotonic) -> None:
-        dialog, saved = session.dialog, session.saved
-        if dialog is not None and saved is not None:
-            session.saved = replace(
-                saved,
-                state="up",
-                remote_tag=dialog.remote_tag,
-                remote_target=dialog.remote_target,
-                route_set=dialog.route_set,
-                cseq=dialog.local_sequence,
-            )
+        if session.dialog is not None and session.saved is not None:
+            session.saved = _saved(session.saved, "up", session.dialog)
             self._core.told.append(DialogChanged(session.saved))
 
     # ---- what is sent for calls that we place
@@ -274,6 +266,27 @@ class Legs:
     def _send_terminated(self, session: Session, message: Message_, now: Monotonic) -> None:
         assert session.transaction is not None
         self._core.reply(session.transaction, 487, now, tag=session.local_tag)
+
+
+def _saved(saved: SavedDialog, state: Literal["up", "over"], dialog: Dialog | None) -> SavedDialog:
+    """The record brought up to date. Spelled out: `dataclasses.replace` takes ten times as long, twice a call."""
+    return SavedDialog(
+        leg=saved.leg,
+        direction=saved.direction,
+        state=state,
+        peer=saved.peer,
+        call_id=saved.call_id,
+        local_uri=saved.local_uri,
+        local_tag=saved.local_tag,
+        remote_uri=saved.remote_uri,
+        remote_tag=saved.remote_tag if dialog is None else dialog.remote_tag,
+        remote_target=saved.remote_target if dialog is None else dialog.remote_target,
+        route_set=saved.route_set if dialog is None else dialog.route_set,
+        cseq=saved.cseq if dialog is None else dialog.local_sequence,
+        branch=saved.branch,
+        transport=saved.transport,
+        destination=saved.destination,
+    )
 
 
 def sdp_of(message: Message) -> bytes | None:

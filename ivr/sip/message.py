@@ -37,8 +37,36 @@ _COMPACT = {
     "x": "Session-Expires",
     "y": "Identity",
 }
+# Names that nearly all messages spell so: they need no check.
+_USUAL = {
+    "Accept": "accept",
+    "Allow": "allow",
+    "Authorization": "authorization",
+    "Call-ID": "call-id",
+    "Contact": "contact",
+    "Content-Length": "content-length",
+    "Content-Type": "content-type",
+    "CSeq": "cseq",
+    "Date": "date",
+    "Expires": "expires",
+    "From": "from",
+    "Max-Forwards": "max-forwards",
+    "P-Asserted-Identity": "p-asserted-identity",
+    "Proxy-Authorization": "proxy-authorization",
+    "Reason": "reason",
+    "Record-Route": "record-route",
+    "Require": "require",
+    "Route": "route",
+    "RSeq": "rseq",
+    "Server": "server",
+    "Session-Expires": "session-expires",
+    "Supported": "supported",
+    "To": "to",
+    "User-Agent": "user-agent",
+    "Via": "via",
+}
 _ONCE = ("call-id", "cseq", "from", "to")
-_AT_MOST_ONCE = ("max-forwards", "content-length", "content-type")
+_AT_MOST_ONCE = ("max-forwards", "content-type")
 _FOLD = re.compile(r"\r\n[ \t]+")
 _REQUEST_LINE = re.compile(rf"({TOKEN}) (\S+) SIP/2\.0", re.IGNORECASE)
 _LOOSE_REQUEST_LINE = re.compile(rf"\s*({TOKEN})\s+(.*?)\s+SIP/([0-9]+\.[0-9]+)\s*", re.IGNORECASE | re.DOTALL)
@@ -76,13 +104,19 @@ class Message:
         self._index = None
         self._essentials = None
 
-    def all(self, name: str) -> list[str]:
-        """Each line of this field, in order."""
+    @property
+    def index(self) -> dict[str, list[str]]:
+        """The lines of each field by its name in lower case."""
         if self._index is None:
             self._index = {}
             for key, value in self.fields:
                 self._index.setdefault(key.lower(), []).append(value)
-        return self._index.get(name.lower(), [])
+        return self._index
+
+    def all(self, name: str) -> list[str]:
+        """Each line of this field, in order."""
+        index = self._index
+        return (self.index if index is None else index).get(name.lower(), [])
 
     def first(self, name: str) -> str | None:
         lines = self.all(name)
@@ -101,14 +135,15 @@ class Message:
 
     @property
     def essentials(self) -> Essentials:
-        """Raises ValueFault or IndexError on a message that did not come from `parse`."""
+        """Raises ValueFault, KeyError or IndexError on a message that did not come from `parse`."""
         if self._essentials is None:
+            index = self.index
             self._essentials = Essentials(
                 via=Via.parse(self.values("Via")[0]),
-                sender=NameAddress.parse(self.all("From")[0]),
-                recipient=NameAddress.parse(self.all("To")[0]),
-                call_id=self.all("Call-ID")[0],
-                cseq=CSeq.parse(self.all("CSeq")[0]),
+                sender=NameAddress.parse(index["from"][0]),
+                recipient=NameAddress.parse(index["to"][0]),
+                call_id=index["call-id"][0],
+                cseq=CSeq.parse(index["cseq"][0]),
             )
         return self._essentials
 
@@ -166,41 +201,55 @@ def parse(data: bytes, *, stream: bool = False) -> Request | Response:
         raise MessageFault(f"a header of more than {LARGEST_HEAD} bytes")
     text = head.lstrip(b"\r\n").decode("utf-8", "surrogateescape")
     start_line, *lines = _FOLD.sub(" ", text).split("\r\n")
-    fields, fault = _fields(lines)
+    fields, index, lengths, fault = _fields(lines)
     status_line = _STATUS_LINE.fullmatch(start_line)
     if status_line is not None:
+        response = Response(int(status_line[1]), (status_line[2] or "").strip(), fields, body)
+        response._index = index
+        fault = fault or _shared_fault(response) or _cut_body(response, lengths, stream)
         if fault is not None:
             raise MessageFault(fault)
-        return _response(Response(int(status_line[1]), (status_line[2] or "").strip(), fields, body), stream)
-    return _request(start_line, fields, body, fault, stream)
+        return response
+    return _request(start_line, fields, body, lengths, fault, stream)
 
 
-def _fields(lines: Iterable[str]) -> tuple[list[tuple[str, str]], str | None]:
-    """The fields that can be read, and the first fault in words."""
+def _fields(lines: Iterable[str]) -> tuple[list[tuple[str, str]], dict[str, list[str]], list[str], str | None]:
+    """The fields that can be read, their index, the values of Content-Length apart from them, and the first fault in
+    words."""
     fields: list[tuple[str, str]] = []
+    index: dict[str, list[str]] = {}
+    lengths: list[str] = []
     fault = None
     for line in lines:
         name, colon, value = line.partition(":")
-        name = name.rstrip(" \t")
-        if not colon or _FIELD_NAME.fullmatch(name) is None or "\r" in value or "\n" in value:
+        key = _USUAL.get(name)
+        if key is None:
+            name = name.rstrip(" \t")
+            if not colon or _FIELD_NAME.fullmatch(name) is None:
+                fault = fault or "a header line is not name: value"
+                continue
+            name = _COMPACT.get(name.lower(), name) if len(name) == 1 else name
+            key = name.lower()
+        if not colon or "\r" in value or "\n" in value:
             fault = fault or "a header line is not name: value"
             continue
+        value = value.strip()
+        if key == "content-length":
+            lengths.append(value)
+            continue
         if len(fields) == MOST_FIELDS:
-            return fields, f"more than {MOST_FIELDS} header lines"
-        fields.append((_COMPACT.get(name.lower(), name) if len(name) == 1 else name, value.strip()))
-    return fields, fault
+            return fields, index, lengths, f"more than {MOST_FIELDS} header lines"
+        fields.append((name, value))
+        if key in index:
+            index[key].append(value)
+        else:
+            index[key] = [value]
+    return fields, index, lengths, fault
 
 
-def _response(response: Response, stream: bool) -> Response:
-    fault = _shared_fault(response)
-    if fault is None:
-        fault = _cut_body(response, stream)
-    if fault is not None:
-        raise MessageFault(fault)
-    return response
-
-
-def _request(start_line: str, fields: Fields, body: bytes, fault: str | None, stream: bool) -> Request:
+def _request(
+    start_line: str, fields: Fields, body: bytes, lengths: list[str], fault: str | None, stream: bool
+) -> Request:
     matched = _REQUEST_LINE.fullmatch(start_line)
     if matched is None:
         loose = _LOOSE_REQUEST_LINE.fullmatch(start_line)
@@ -210,7 +259,7 @@ def _request(start_line: str, fields: Fields, body: bytes, fault: str | None, st
         reply = 400 if loose[3] == "2.0" else 505
         raise _fault("the request line is not METHOD URI SIP/2.0", reply, partial)
     request = Request(matched[1], matched[2], fields, body)
-    fault = fault or _shared_fault(request) or _request_fault(request) or _cut_body(request, stream)
+    fault = fault or _shared_fault(request) or _request_fault(request) or _cut_body(request, lengths, stream)
     if fault is not None:
         raise _fault(fault, 400, request)
     return request
@@ -220,19 +269,20 @@ def _fault(text: str, reply: int, partial: Request) -> MessageFault:
     """With the reply only where the sender can be told: its five headers can be read, and it is no ACK."""
     try:
         partial.essentials  # noqa: B018 - read for what it raises
-    except (ValueFault, IndexError):
+    except (ValueFault, LookupError):
         return MessageFault(text)
     return MessageFault(text) if partial.method == "ACK" else MessageFault(text, reply, partial)
 
 
 def _shared_fault(message: Message) -> str | None:
+    index = message.index
     for name in _ONCE:
-        if len(message.all(name)) != 1:
+        if len(index.get(name, ())) != 1:
             return f"{name} is not there exactly once"
     for name in _AT_MOST_ONCE:
-        if len(message.all(name)) > 1:
+        if len(index.get(name, ())) > 1:
             return f"{name} is there more than once"
-    if not message.all("Via"):
+    if "via" not in index:
         return "there is no Via"
     try:
         essentials = message.essentials
@@ -256,15 +306,16 @@ def _request_fault(request: Request) -> str | None:
     return None
 
 
-def _cut_body(message: Message, stream: bool) -> str | None:
-    """Bring the body to its stated length and drop Content-Length from the fields; the fault in words."""
-    stated = message.first("Content-Length")
-    if stated is None:
+def _cut_body(message: Message, lengths: list[str], stream: bool) -> str | None:
+    """Bring the body to its stated length; the fault in words."""
+    if not lengths:
         return "there is no Content-Length" if stream else None
-    message.fields = tuple((name, value) for name, value in message.fields if name.lower() != "content-length")
-    if not re.fullmatch(r"[0-9]{1,9}", stated):
+    if len(lengths) > 1:
+        return "Content-Length is there more than once"
+    if not (lengths[0].isascii() and lengths[0].isdigit() and len(lengths[0]) < 10):
         return "Content-Length is not a number"
-    if int(stated) > len(message.body):
+    length = int(lengths[0])
+    if length > len(message.body):
         return "the body is shorter than Content-Length"
-    message.body = message.body[: int(stated)]
+    message.body = message.body[:length]
     return None

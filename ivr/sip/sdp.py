@@ -167,7 +167,8 @@ def _host(session: list[str], block: list[str]) -> tuple[str, bool]:
                     raise SdpFault("c= is no literal address") from error
                 if address.is_multicast:
                     raise SdpFault("c= is a group, not one address")
-                return str(address), address.is_unspecified
+                mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+                return str(mapped or address), address.is_unspecified
     raise SdpFault("there is no c= line")
 
 

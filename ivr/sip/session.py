@@ -191,6 +191,7 @@ class Session:
     the leg will end. `description` is the SDP that we sent last, `timer` the session timer. `reoffered` is their
     re-INVITE or UPDATE that waits for our answer, `reoffering` our new offer as long as it is not agreed, `reoffer_sent`
     its INVITE while that is on its way; `refreshing` says that it is only a refresh of the session timer.
+    `armed` are the timers that were set and not stopped; they may have gone off.
     """
 
     leg: LegId
@@ -226,3 +227,4 @@ class Session:
     allows_update: bool = False
     timer: Refresh | None = None
     refreshing: bool = False
+    armed: set[str] = field(default_factory=set)

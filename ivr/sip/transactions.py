@@ -110,13 +110,16 @@ class Transactions:
             self._step(transaction, Asked.START, None, now)
         return transaction
 
-    def receive_response(self, response: Response, now: Monotonic) -> bool:
-        """True where a transaction waited for it."""
+    def receive_response(
+        self, response: Response, now: Monotonic, allowed: Callable[[Address], bool] = lambda there: True
+    ) -> bool:
+        """True where a transaction waited for it; `allowed` says whether its sender may answer for who was asked."""
         essentials = response.essentials
         transaction = self._clients.get((essentials.via.branch, essentials.cseq.method))
         if transaction is None:
             return False
-        self._step(transaction, _received(response.status), response, now)
+        if allowed(transaction.destination):
+            self._step(transaction, _received(response.status), response, now)
         return True
 
     def stop_resending(self, transaction: Transaction, now: Monotonic) -> None:
@@ -202,25 +205,25 @@ class Transactions:
             return
         transaction.state = transition.state
         delivered = False
-        for effect in transition.effects:
-            match effect:
-                case Start(timer):
-                    self._arm(transaction, timer, self._times.first(timer, transaction.reliable), now)
-                case Again(timer):
-                    self._arm(transaction, timer, self._times.next(timer, transaction.intervals[timer]), now)
-                case Longest(timer):
-                    self._arm(transaction, timer, self._times.t2, now)
-                case Stop(timer):
-                    transaction.intervals.pop(timer, None)
-                    self._deadlines.cancel(("transaction", transaction.number, timer))
-                case Effect.SEND:
-                    if transaction.sent:
-                        self._send(transaction, transaction.sent)
-                case Effect.ACK:
-                    assert response is not None
-                    self._send(transaction, bytes(acknowledge_failure(transaction.request, response)))
-                case Effect.DELIVER | Effect.TIMED_OUT | Effect.BROKEN:
-                    delivered = True
+        for effect in transition.effects:  # no `match`: on classes it costs twice as much
+            if isinstance(effect, Start):
+                self._arm(transaction, effect.timer, self._times.first(effect.timer, transaction.reliable), now)
+            elif isinstance(effect, Stop):
+                if transaction.intervals.pop(effect.timer, None) is not None:
+                    self._deadlines.cancel(("transaction", transaction.number, effect.timer))
+            elif isinstance(effect, Again):
+                interval = self._times.next(effect.timer, transaction.intervals[effect.timer])
+                self._arm(transaction, effect.timer, interval, now)
+            elif isinstance(effect, Longest):
+                self._arm(transaction, effect.timer, self._times.t2, now)
+            elif effect is Effect.SEND:
+                if transaction.sent:
+                    self._send(transaction, transaction.sent)
+            elif effect is Effect.ACK:
+                assert response is not None
+                self._send(transaction, bytes(acknowledge_failure(transaction.request, response)))
+            else:
+                delivered = True
         if transition.state is State.TERMINATED:
             self._remove(transaction)
         if delivered and transaction.hears is not None:

@@ -1,7 +1,7 @@
 """Text as people write it, made into words as people say it. No I/O.
 
-`normalise` works the rules of a language through a text, in their order. Dutch has them all (`dutch`); in other languages
-characters are made plain and the lexicon's words are used, for their voice reads numbers by itself.
+`normalise` works the rules of a language through a text, in their order. Dutch has them all (`dutch`); English, German and
+French have times, dates, house numbers and emergency numbers (`abroad`); all others what no voice reads by itself (`other`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from prompts.lexicon import Lexicon, shipped
+from prompts.normalise.abroad import ABROAD
 from prompts.normalise.common import prepared, tidied
 from prompts.normalise.dutch import DUTCH_RULES
 from prompts.normalise.letters import calmed
@@ -39,7 +40,7 @@ def normalise(text: str, language: str = "nl", lexicon: Lexicon = _SHIPPED) -> N
     working = Working(calmed(plain) if language == "nl" else plain)
     working.apply((_lexicon_rule(lexicon),))
     if language != "nl":
-        working.apply(OTHER_RULES)
+        working.apply((*ABROAD.get(language, ()), *OTHER_RULES))
         words = tidied(working.words())
         return Normalised(words, words, tuple(working.notes))
     working.apply(DUTCH_RULES)

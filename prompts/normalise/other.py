@@ -1,6 +1,6 @@
-"""The few rules for languages other than Dutch: what is read figure by figure, or letter by letter. No I/O.
+"""The rules that all languages other than Dutch share: what is read figure by figure, or letter by letter. No I/O.
 
-Their voices read dates, times and amounts in their own way; telephone numbers, postcodes and number plates none does.
+Their voices read amounts in their own way; telephone numbers, postcodes and number plates none does.
 """
 
 from __future__ import annotations
@@ -12,9 +12,13 @@ from prompts.normalise.plates import PLATE_RULES
 from prompts.normalise.rule import Rule, rule
 from prompts.normalise.telephone import TELEPHONE_RULES
 
+_DATE = re.compile(r"(?:0\d|[12]\d|3[01])([\-. /])(?:0\d|1[0-2])\1(?:19|20)\d\d")
 
-def _number(match: re.Match[str]) -> str:
+
+def _number(match: re.Match[str]) -> str | None:
     """Figures one by one, grouped from the end in twos, service numbers in fours: `0800-0011` → `0 8 0 0, 0 0 1 1`."""
+    if _DATE.fullmatch(match.group()):
+        return None
     figures = re.sub(r"\D", "", match.group().replace("(0)", ""))
     if len(figures) == 8:
         return ", ".join(" ".join(part) for part in (figures[:4], figures[4:]))

@@ -79,7 +79,7 @@ class Working:
         said = self._open(said)
         kept = match.groupdict().get("keep") or ""
         written = match.group().removeprefix(kept)
-        self.notes.append(Note(rule.name, readable(self._open(written)), readable(said)))
+        self.notes.append(Note(rule.name, readable(self._open(written)), readable(said).strip(" ,")))
         if rule.rewrites:
             return kept + said
         self._spoken.append(said)

@@ -30,13 +30,14 @@ from gateway.engine.channel import Message
 from gateway.engine.rules import EngineRules
 from gateway.engine.service import EngineService, Foundation
 from gateway.engine.views import ActionView, DeliveryView
-from gateway.store.database import Database, open_database
+from gateway.store.database import Database
 from gateway.store.participants import ParticipantRow, next_run, save_rows
 from gateway.store.reader import InlineReader
 from gateway.store.writer import InlineWriter
 from ivr.call import SavedDialog
 from prompts.speech import BadRecording
 from tests.acceptance.scripted_channels import ScriptedChannel, accepted_and, hears
+from tests.databases import open_for
 
 Result = TypeVar("Result")
 
@@ -84,7 +85,7 @@ class Town:
         self.sms = ScriptedChannel(ChannelName.SMS, self.clock, lambda: accepted_and(None), peers=frozenset({"main"}))
 
     def _open(self) -> Database:
-        return open_database(f"sqlite:///{self.path / 'town.db'}", "gw1", durable=False)
+        return open_for(self.path)
 
     def lives(
         self,

@@ -111,7 +111,7 @@ response_seconds = 5
         discarded = report.pop("discarded")
         listed, delivered = set(), set()
         for delivery in self.daemon.deliveries(action):
-            if delivery["possible_duplicate"]:
+            if any(attempt["possible_duplicate"] for attempt in delivery["history"]):
                 listed.add(delivery["phone"])
             if delivery["outcome"] == "delivered":
                 delivered.add(delivery["phone"])

@@ -120,10 +120,9 @@ function map() {
   if (typeof L === "undefined") return;
   const { lat, lon, radius } = compose.elements;
   const view = L.map("map").setView([lat.value, lon.value], 12);
-  // Without internet the tiles stay away; the circle and its scale still show.
-  L.tileLayer("https://service.pdok.nl/brt/achtergrondkaart/wmts/v2_0/standaard/EPSG:3857/{z}/{x}/{y}.png", {
-    maxZoom: 19, attribution: "© Kadaster (CC-BY)",
-  }).addTo(view);
+  // Without tiles the circle and its scale still show.
+  const { tiles, credit } = document.getElementById("map").dataset;
+  if (tiles) L.tileLayer(tiles, { maxZoom: 19, attribution: credit }).addTo(view);
   L.control.scale({ imperial: false }).addTo(view);
   const circle = L.circle([lat.value, lon.value], { radius: Number(radius.value), color: "#0b4f9e" }).addTo(view);
   const draw = () => {

@@ -108,12 +108,10 @@ async function attempt(work, failed) {
   }
 }
 
-if (own.querySelector("[name=action]")) {
-  own.addEventListener("click", (event) => {
-    const work = { record, stop, listen, use }[event.target.dataset.do];
-    if (work) attempt(work, work === record ? "The microphone can't be used; allow it for this page, or choose a file." : "");
-  });
-  own.querySelector("[name=file]").addEventListener("change", (event) => {
-    if (event.target.files.length) attempt(() => read(event.target.files[0]), "This is no sound that the browser knows; choose a WAV, MP3, OGG or FLAC file.");
-  });
-}
+own.addEventListener("click", (event) => {
+  const work = { record, stop, listen, use }[event.target.dataset.do];
+  if (work) attempt(work, work === record ? "The microphone can't be used; allow it for this page, or choose a file." : "");
+});
+own.querySelector("[name=file]").addEventListener("change", (event) => {
+  if (event.target.files.length) attempt(() => read(event.target.files[0]), "This is no sound that the browser knows; choose a WAV, MP3, OGG or FLAC file.");
+});

@@ -1,4 +1,5 @@
-// An SMSC on node-smpp that plays a crowd: the number's last digit says what becomes of a message to it. Each submit_sm
+// An SMSC on node-smpp that plays a crowd: the number's last digit says what becomes of a message to it (4: no receipt, and query_sm
+// says delivered; 5: undeliverable; 6: refused). Each submit_sm
 // is told with its moment and how many were without a response by then; at the end of input, how late this process was.
 "use strict";
 const smpp = require("smpp");
@@ -38,6 +39,7 @@ const server = smpp.createServer((session) => {
   session.on("error", () => undefined);
   session.on("bind_transceiver", (pdu) => session.send(pdu.response({ system_id: "crowd" })));
   session.on("enquire_link", (pdu) => session.send(pdu.response()));
+  session.on("query_sm", (pdu) => session.send(pdu.response({ message_id: pdu.message_id, message_state: 2 })));
   session.on("unbind", (pdu) => {
     session.send(pdu.response());
     session.close();
@@ -61,6 +63,9 @@ const server = smpp.createServer((session) => {
         return;
       }
       session.send(pdu.response({ message_id: id }));
+      if (number.endsWith("4")) {
+        return;
+      }
       setTimeout(() => receipt(session, pdu, id, number.endsWith("5") ? "UNDELIV" : "DELIVRD"), 20);
     }, udh ? SLOW_RESPONSE_MS : RESPONSE_MS);
   });

@@ -234,6 +234,18 @@ async def test_pages_need_a_session_of_an_operator_or_engineer(speaking: Speakin
     assert (await speaking.page("/console/sound", "none")).status == 303
 
 
+@pytest_twisted.ensureDeferred
+async def test_a_draft_takes_an_operators_own_text_per_language(speaking: Speaking) -> None:
+    """What the page's form for other languages sends."""
+    created = (await speaking.api("POST", "/api/v1/actions", {**ACTION, "translations": {"en": "A boy of six."}})).json
+    path = f"/api/v1/actions/{created['id']}"
+    body = {"translations": {**created["translations"], "de": "Ein Junge von sechs."}}
+    changed = await speaking.api("PATCH", path, body)
+    assert changed.json["translations"] == {"en": "A boy of six.", "de": "Ein Junge von sechs."}
+    assert (await speaking.api("PATCH", path, {"translations": {"english": "x"}})).status == 422
+    assert (await speaking.api("PATCH", path, {"translations": {}})).json["translations"] == {}
+
+
 def test_a_picture_is_as_wide_as_the_sound_is_long_and_escapes_its_words() -> None:
     passages = (Passage(500, 1500, "Jansen & <b>"), Passage(1950, 2700, "tot ziens, tot ziens, tot ziens, tot ziens"))
     sound = Waveform(((-0.5, 0.5), (0.0, 0.25)), 3000, -19.1, -6.0, 0.6, "espeak nl 145", passages)

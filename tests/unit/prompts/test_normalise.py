@@ -51,8 +51,41 @@ def test_an_operators_word_comes_before_the_rules() -> None:
 
 @pytest.mark.parametrize("language", ["en", "de", "fr", "pl", "tr"])
 def test_other_languages_read_numbers_figure_by_figure_and_no_dutch(language: str) -> None:
-    words = normalise("Call 0800-0011, plate 12-ABC-3, 14:30.", language).words
-    assert words == "Call 0 8 0 0, 0 0 1 1, plate 1 2, A B C, 3, 14:30."
+    words = normalise("Call 0800-0011, plate 12-ABC-3.", language).words
+    assert words == "Call 0 8 0 0, 0 0 1 1, plate 1 2, A B C, 3."
+
+
+@pytest.mark.parametrize(
+    ("language", "written", "spoken"),
+    [
+        (
+            "en",
+            "Last seen on 09-03-2026 at 14:30 in Dorpsstraat 12a. Call 112 or 0800-0011.",
+            "Last seen on the ninth of March twenty twenty-six at two thirty in the afternoon in Dorpsstraat twelve A. "
+            "Call one one two or 0 8 0 0, 0 0 1 1.",
+        ),
+        (
+            "de",
+            "Zuletzt gesehen am 9.3.2026 um 14:30 Uhr, Kerkweg 3. Wählen Sie 112.",
+            "Zuletzt gesehen am neunten März zweitausendsechsundzwanzig um vierzehn Uhr dreißig, Kerkweg drei. "
+            "Wählen Sie eins eins zwei.",
+        ),
+        (
+            "fr",
+            "Vu le 01/05/2026 à 21h15, Kerkweg 3-7. Appelez le 112.",
+            "Vu le premier mai deux mille vingt-six à vingt et une heures quinze, Kerkweg trois à sept. "
+            "Appelez le un un deux.",
+        ),
+        ("pl", "09-03-2026, 14:30", "09-03-2026, 14:30"),
+    ],
+)
+def test_times_dates_and_houses_in_other_languages(language: str, written: str, spoken: str) -> None:
+    assert normalise(written, language).words == spoken
+
+
+@given(st.text(alphabet="0123456789 -./,:hUr1er mayMai", max_size=60), st.sampled_from(["en", "de", "fr"]))
+def test_no_text_makes_the_other_languages_fail(text: str, language: str) -> None:
+    normalise(text, language)
 
 
 @given(st.text(max_size=300))

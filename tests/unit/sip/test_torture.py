@@ -15,8 +15,7 @@ from foundation.endpoints import Address
 from ivr.sip.endpoint import UserAgent
 from ivr.sip.events import InviteReceived
 from ivr.sip.legs import sdp_of
-from ivr.sip.message import MessageFault, Response, parse
-from ivr.sip.sdp import SdpFault
+from ivr.sip.message import MessageFault, parse
 from ivr.sip.sdp import parse as parse_sdp
 from ivr.sip.sources import Sources, source
 from tests.unit.sip.pair import OURS
@@ -27,12 +26,17 @@ EVERY = sorted(VECTORS.glob("*/*.sip"))
 FOUR, SIX = Address("192.0.2.1", 5060), Address("2001:db8::1", 5060)
 
 # RFC 4475 §3.1.1, §3.1.2, §3.2, §3.3, §3.4 and RFC 5118 §4.
-RFC_4475 = """wsinv intmeth esc01 escnull esc02 lwsdisp longreq dblreq semiuri transports mpart01 unreason noreason
-badinv01 clerr ncl scalar02 scalarlg quotbal ltgtruri lwsruri lwsstart trws escruri baddate regbadct badaspec baddn badvers
-mismatch mismatch02 bigcode badbranch insuf unkscm novelsc unksm2 bext01 invut regaut01 multi01 mcl01 bcast zeromf cparam01
-cparam02 regescrt sdp01 inv2543""".split()
-RFC_5118 = """ipv6-good ipv6-bad port-ambiguous port-unambiguous via-received-param-with-delim via-received-param-no-delim
-ipv6-in-sdp mult-ip-in-header mult-ip-in-sdp ipv4-mapped-ipv6 ipv6-bug-abnf-3-colons""".split()
+RFC_4475 = (
+    "wsinv intmeth esc01 escnull esc02 lwsdisp longreq dblreq semiuri transports mpart01 unreason "
+    "noreason badinv01 clerr ncl scalar02 scalarlg quotbal ltgtruri lwsruri lwsstart trws escruri baddate "
+    "regbadct badaspec baddn badvers mismatch mismatch02 bigcode badbranch insuf unkscm novelsc unksm2 "
+    "bext01 invut regaut01 multi01 mcl01 bcast zeromf cparam01 cparam02 regescrt sdp01 inv2543"
+)
+RFC_5118 = (
+    "ipv6-good ipv6-bad port-ambiguous port-unambiguous via-received-param-with-delim "
+    "via-received-param-no-delim ipv6-in-sdp mult-ip-in-header mult-ip-in-sdp ipv4-mapped-ipv6 "
+    "ipv6-bug-abnf-3-colons"
+)
 
 
 def _agent() -> UserAgent:
@@ -43,8 +47,9 @@ def _agent() -> UserAgent:
 
 def test_all_of_both_are_there() -> None:
     names = {path.name.split(".")[0] for path in EVERY}
-    assert (len(RFC_4475), len(RFC_5118)) == (49, 11)
-    assert not {*RFC_4475, *RFC_5118} - names
+    wanted = [*RFC_4475.split(" "), *RFC_5118.split(" ")]
+    assert len(wanted) == 49 + 11
+    assert not set(wanted) - names
 
 
 @pytest.mark.parametrize("path", ANSWERED, ids=lambda path: path.stem)
@@ -53,8 +58,8 @@ def test_each_gets_the_answer_in_its_name(path: Path) -> None:
     agent, status = _agent(), int(path.stem.rsplit(".", 1)[1])
     came_from = SIX if path.parent.name == "ipv6" else FOUR
     agent.receive(path.read_bytes(), came_from, Monotonic(1.0))
-    answers = [parse(datagram.data) for datagram in agent.outgoing()]
-    assert [answer.status for answer in answers if isinstance(answer, Response)] == ([status] if status else [])
+    answers = [int(datagram.data.split(b" ")[1]) for datagram in agent.outgoing()]
+    assert answers == ([status] if status else [])
     assert len([event for event in agent.events() if isinstance(event, InviteReceived)]) == (status == 100)
 
 
@@ -72,15 +77,12 @@ def test_strangers_that_send_them_get_nothing_and_nobody_is_harmed(path: Path) -
 
 @pytest.mark.parametrize(
     ("name", "address"),
-    [("mult-ip-in-sdp.100", "192.0.2.1"), ("ipv4-mapped-ipv6.100", None), ("ipv6-in-sdp.100", "2001:db8::20")],
+    [("mult-ip-in-sdp.100", "192.0.2.1"), ("ipv4-mapped-ipv6.100", "192.0.2.2"), ("ipv6-in-sdp.100", "2001:db8::20")],
 )
-def test_the_sound_s_address_is_the_stream_s_own(name: str, address: str | None) -> None:
+def test_the_sound_s_address_is_the_stream_s_own(name: str, address: str) -> None:
     body = sdp_of(parse((VECTORS / f"ipv6/{name}.sip").read_bytes()))
     assert body is not None
-    try:
-        assert parse_sdp(body).address.host == address
-    except SdpFault:
-        assert address is None
+    assert parse_sdp(body).address.host == address
 
 
 def test_the_answer_to_an_ipv6_peer_names_its_address_without_brackets_in_received() -> None:

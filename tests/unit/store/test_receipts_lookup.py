@@ -13,7 +13,7 @@ from foundation.clock import Saved, saved
 from foundation.telephone_numbers import PhoneNumber
 from gateway.domain.delivery import attempt_id
 from gateway.domain.identifiers import NodeName
-from gateway.store.database import Database, open_database
+from gateway.store.database import Database
 from gateway.store.journal import Journal, forget_orphans, orphans
 from gateway.store.leases import take_lease
 from gateway.store.receipts import find_attempt
@@ -21,6 +21,7 @@ from gateway.store.retention import Forget, forget_people
 from gateway.store.schema import attempts, calls, deliveries, message_ids, microseconds, tips
 from gateway.store.writer import InlineWriter
 from ivr.call import SavedDialog
+from tests.databases import open_for
 
 NOW = saved(datetime(2026, 11, 24, 12, tzinfo=UTC))
 EARLIER = Saved(NOW - timedelta(hours=1))
@@ -29,7 +30,7 @@ NUMBER = PhoneNumber("+31612345678")
 
 @pytest.fixture
 def database(tmp_path: Path) -> Database:
-    return open_database(f"sqlite:///{tmp_path / 'store.db'}", "gw1", durable=False)
+    return open_for(tmp_path)
 
 
 def _text(connection: Connection, row: int, action: str, state: str, outcome: str) -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, event, insert, select
-from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from foundation.clock import saved
@@ -21,11 +18,13 @@ from gateway.domain.delivery import Delivery, DeliveryState
 from gateway.domain.identifiers import ActionId, DeliveryKey
 from gateway.domain.outcomes import ChannelName, MessageKind, Outcome
 from gateway.store.counting import counts_of, create_counters
-from gateway.store.database import Database, open_database
-from gateway.store.faults import LeaseLost, StoreUnavailable
+from gateway.store.database import Database
+from gateway.store.faults import LeaseLost
 from gateway.store.schema import attempts, deliveries, desks, message_ids
 from gateway.store.writer import InlineWriter, ThreadedWriter
 from gateway.store.writes import AttemptRow, DeliveryWrite
+from tests.databases import open_for
+from tests.unit.store.mailbox import Mailbox, results_of
 
 NOW = saved(datetime(2026, 11, 24, 12, tzinfo=UTC))
 
@@ -65,7 +64,7 @@ def _pick(before: Delivery) -> DeliveryWrite:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Database:
-    opened = open_database(f"sqlite:///{tmp_path / 'store.db'}", "gw1", durable=False)
+    opened = open_for(tmp_path)
     with opened.writing.begin() as connection:
         create_counters(connection, "a", [ChannelName.SMS])
         connection.execute(insert(deliveries), [_row(number) for number in range(1, 11)])
@@ -87,17 +86,10 @@ def _states(database: Database) -> list[str]:
         return list(connection.execute(select(deliveries.c.state).order_by(deliveries.c.id)).scalars())
 
 
-def _results(deferreds: list[Deferred[Any]]) -> list[Any]:
-    found: list[Any] = []
-    for deferred in deferreds:
-        deferred.addBoth(lambda result: found.append(getattr(result, "value", result)))
-    return found
-
-
 def test_a_group_shares_one_commit(database: Database, writer: InlineWriter, clock: Clock) -> None:
     commits: list[object] = []
     event.listen(database.writing, "commit", commits.append)
-    results = _results([writer.write(_pick(_delivery(number))) for number in range(1, 11)])
+    results = results_of([writer.write(_pick(_delivery(number))) for number in range(1, 11)])
     clock.advance(0)
     assert results == [None] * 10
     assert len(commits) == 1
@@ -106,7 +98,7 @@ def test_a_group_shares_one_commit(database: Database, writer: InlineWriter, clo
 
 def test_one_stale_row_harms_no_other(database: Database, writer: InlineWriter, clock: Clock) -> None:
     stale = _pick(_delivery(3, epoch=3))
-    results = _results([writer.write(_pick(_delivery(1))), writer.write(stale), writer.write(_pick(_delivery(2)))])
+    results = results_of([writer.write(_pick(_delivery(1))), writer.write(stale), writer.write(_pick(_delivery(2)))])
     clock.advance(0)
     assert (results[0], results[2]) == (None, None)
     assert isinstance(results[1], LeaseLost)
@@ -118,7 +110,7 @@ def test_what_rests_on_a_refused_decision_is_refused_too(
 ) -> None:
     first = _pick(_delivery(3, epoch=3))
     sent = first.after.moved(DeliveryState.SENT, Outcome.IN_PROGRESS)
-    results = _results([writer.write(first), writer.write(DeliveryWrite(first.after, sent, NOW))])
+    results = results_of([writer.write(first), writer.write(DeliveryWrite(first.after, sent, NOW))])
     clock.advance(0)
     assert [type(result) for result in results] == [LeaseLost, LeaseLost]
     assert _states(database)[2] == "waiting"
@@ -131,7 +123,7 @@ def test_several_decisions_on_one_delivery_in_one_group(database: Database, writ
     wire = Wire(peer="main", reference="id-1", segments=1)
     done = AttemptRow(accepted.attempt, wire, ended=True, outcome=Outcome.SENT)
     told = AttemptRow(accepted.attempt, Wire(receipt_status="DELIVRD"), outcome=Outcome.DELIVERED)
-    results = _results(
+    results = results_of(
         [
             writer.write(first),
             writer.write(DeliveryWrite(first.after, accepted, NOW, done, message_ids=(("main", "id-1"),))),
@@ -158,7 +150,7 @@ def test_work_that_raises_leaves_nothing_and_harms_no_other(
         connection.execute(insert(desks), {"id": "d", "name": "d", "room": "r", "present": True})
         raise KeyError("half-way")
 
-    results = _results([writer.write(_pick(_delivery(1))), writer.run(half), writer.run(lambda _: 7)])
+    results = results_of([writer.write(_pick(_delivery(1))), writer.run(half), writer.run(lambda _: 7)])
     clock.advance(0)
     assert results[0] is None
     assert isinstance(results[1], KeyError)
@@ -171,31 +163,16 @@ def test_work_runs_in_the_order_of_the_writes(database: Database, writer: Inline
     def look(connection: Connection) -> str:
         return connection.execute(select(deliveries.c.state).where(deliveries.c.id == 1)).scalar_one()
 
-    results = _results([writer.run(look), writer.write(_pick(_delivery(1))), writer.run(look)])
+    results = results_of([writer.run(look), writer.write(_pick(_delivery(1))), writer.run(look)])
     clock.advance(0)
     assert results == ["waiting", None, "starting"]
-
-
-class Mailbox:
-    """Stands for the reactor's `callFromThread`: what the thread hands over is run by the test."""
-
-    def __init__(self) -> None:
-        self._calls: SimpleQueue[tuple[Callable[..., object], tuple[Any, ...]]] = SimpleQueue()
-
-    def put(self, call: Callable[..., object], *arguments: Any) -> None:
-        self._calls.put((call, arguments))
-
-    def run_until(self, done: Callable[[], bool]) -> None:
-        while not done():
-            call, arguments = self._calls.get(timeout=10)
-            call(*arguments)
 
 
 def test_the_thread_saves_in_order_and_tells_on_the_reactors_side(database: Database) -> None:
     mailbox = Mailbox()
     writer = ThreadedWriter(database.writing, mailbox.put)
     writer.start()
-    results = _results([writer.write(_pick(_delivery(number))) for number in range(1, 11)])
+    results = results_of([writer.write(_pick(_delivery(number))) for number in range(1, 11)])
     mailbox.run_until(lambda: len(results) == 10)
     assert results == [None] * 10
     writer.stop()
@@ -211,42 +188,3 @@ def test_stopping_saves_what_was_given(database: Database) -> None:
     writer.start()
     writer.stop()
     assert set(_states(database)) == {"starting"}
-
-
-def _limit_pages(database: Database, pages: int | None) -> None:
-    with database.writing.connect() as connection:
-        most = connection.exec_driver_sql("PRAGMA page_count").scalar_one() if pages is None else pages
-        connection.exec_driver_sql(f"PRAGMA max_page_count={most}")
-
-
-def _long_desk(connection: Connection) -> None:
-    connection.execute(insert(desks), {"id": "d", "name": "d" * 200_000, "room": "r", "present": True})
-
-
-def test_on_a_full_disk_requests_are_told_at_once_and_outcomes_wait(database: Database) -> None:
-    mailbox = Mailbox()
-    writer = ThreadedWriter(database.writing, mailbox.put)
-    _limit_pages(database, None)
-    asked = _results([writer.run(_long_desk)])
-    waiting = _results([writer.run(_long_desk, patient=True)])
-    writer.start()
-    mailbox.run_until(lambda: len(asked) == 1)
-    assert isinstance(asked[0], StoreUnavailable)
-    assert writer.trouble is not None
-    assert waiting == []
-    _limit_pages(database, 1_000_000)
-    mailbox.run_until(lambda: len(waiting) == 1)
-    assert waiting == [None]
-    assert writer.trouble is None
-    writer.stop()
-
-
-def test_a_daemon_that_stops_on_a_full_disk_does_stop(database: Database) -> None:
-    mailbox = Mailbox()
-    writer = ThreadedWriter(database.writing, mailbox.put)
-    _limit_pages(database, None)
-    waiting = _results([writer.run(_long_desk, patient=True)])
-    writer.start()
-    writer.stop()
-    mailbox.run_until(lambda: len(waiting) == 1)
-    assert isinstance(waiting[0], StoreUnavailable)
