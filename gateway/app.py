@@ -38,7 +38,7 @@ from gateway.domain.action import Desk
 from gateway.domain.identifiers import ActionId, DeliveryKey, DeskId, NodeName
 from gateway.domain.outcomes import ChannelName
 from gateway.engine.media import RoomMedia
-from gateway.engine.rules import engine_rules
+from gateway.engine.rules import EngineRules, engine_rules
 from gateway.engine.service import EngineLife, EngineService, Foundation
 from gateway.engine.texts import TextChannel, TextHooks
 from gateway.engine.voice import VoiceChannel
@@ -134,14 +134,7 @@ class Daemon:
         self._library = Library(configuration.speech, reactor, clocks)
         self._media = MediaPool(configuration.rtp, reactor, clocks, dice)
         self._telephone = TelephoneService(
-            TelephoneSettings(
-                configuration.sip, configuration.trunks, _our_numbers(configuration), configuration.voice.prefix_limit
-            ),
-            self._media,
-            Journal(self._writer, node),
-            clocks,
-            reactor,
-            dice,
+            _telephone_settings(configuration), self._media, Journal(self._writer, node), clocks, reactor, dice
         )
         self._smscs = SmscPool(configuration.smscs, clocks, reactor, dice)
         prompts = VoicePrompts(self._library, configuration.voice.keys)
@@ -158,20 +151,8 @@ class Daemon:
             ),
             _rules(configuration),
         )
-        callback = configuration.callback
-        self._sounds = SpokenCallbackSounds(self._library, self._title_of, callback.accept_key)
-        self._line = CallbackLine(
-            self._telephone,
-            self._engine,
-            self._sounds,
-            CallbackManner(
-                default_room=callback.default_room,
-                tips=state / "tips",
-                accept_key=callback.accept_key,
-                ring_seconds=callback.ring_seconds,
-                grace_seconds=callback.grace_minutes * 60,
-            ),
-        )
+        self._sounds = SpokenCallbackSounds(self._library, self._title_of, configuration.callback.accept_key)
+        self._line = self._callback_line(configuration, state / "tips")
         self._voice = VoiceChannel(
             self._telephone,
             prompts,
@@ -193,6 +174,17 @@ class Daemon:
         watch = PeerWatch(self._telephone.trunks, self._smscs.smscs, self._engine.publish, reactor)
         for service in (self._library, self._media, EngineLife(self._engine), watch):
             IService(service).setServiceParent(self._services)
+
+    def _callback_line(self, configuration: Configuration, tips: Path) -> CallbackLine:
+        callback = configuration.callback
+        manner = CallbackManner(
+            default_room=callback.default_room,
+            tips=tips,
+            accept_key=callback.accept_key,
+            ring_seconds=callback.ring_seconds,
+            grace_seconds=callback.grace_minutes * 60,
+        )
+        return CallbackLine(self._telephone, self._engine, self._sounds, manner)
 
     # ---- life
 
@@ -262,12 +254,13 @@ class Daemon:
             return
         old, self._configuration = self._configuration, new
         self._engine.reconfigure(_rules(new))
+        self._telephone.reconfigure(_telephone_settings(new))
         self._voice.reconfigure(new.voice)
         self._http.reconfigure(new.http)
         Deferred.fromCoroutine(self._reload_desks()).addErrback(
             lambda failure: log.failure("desks were not reloaded", failure)
         )
-        for name in ("gateway", "sip", "rtp", "trunks", "smscs", "speech", "callback"):
+        for name in ("gateway", "sip", "rtp", "smscs", "speech", "callback"):
             if getattr(old, name) != getattr(new, name):
                 log.warn("what changed in {name} takes a restart", name=name)
         log.info("the configuration was reloaded")
@@ -307,7 +300,7 @@ class Daemon:
         await self._line.connect(call, key.action, key.recipient)
 
 
-def _rules(configuration: Configuration) -> Any:
+def _rules(configuration: Configuration) -> EngineRules:
     return engine_rules(
         configuration.voice,
         configuration.quiet,
@@ -320,6 +313,12 @@ def _rules(configuration: Configuration) -> Any:
 def _desk(operator: OperatorSettings) -> Desk:
     deputy = None if operator.deputy is None else DeskId(operator.deputy)
     return Desk(DeskId(operator.id), operator.name, operator.uri, operator.room, deputy)
+
+
+def _telephone_settings(configuration: Configuration) -> TelephoneSettings:
+    return TelephoneSettings(
+        configuration.sip, configuration.trunks, _our_numbers(configuration), configuration.voice.prefix_limit
+    )
 
 
 def _our_numbers(configuration: Configuration) -> frozenset[PhoneNumber]:

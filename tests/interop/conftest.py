@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.daemon import free_port
+from tests.interop.sipp_people import SippPeople
 
 NODE_SMPP = "0.5.1"
 
@@ -21,3 +25,11 @@ def node_modules() -> Path:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
         assert done.returncode == 0, done.stdout + done.stderr
     return home
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Iterator[SippPeople]:
+    """SIPp, which plays people by the last digit of their number."""
+    people = SippPeople(tmp_path, free_port())
+    yield people
+    people.stop()

@@ -7,19 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon import Daemon, eventually, free_port
+from tests.daemon import Daemon, eventually
 from tests.interop.sipp_people import SippPeople, busiest_second, most_at_once, new_calls
 
 CHANNELS, RESERVE, CALLS_PER_SECOND = 60, 5, 25
 PEOPLE = [f"+3161234{tail:04}" for tail in range(1000, 1400)]
 OUTCOME_OF_DIGIT = {"5": "busy", "6": "invalid_number", "7": "declined", "8": "no_answer", "9": "heard_part"}
-
-
-@pytest.fixture
-def network(tmp_path: Path) -> Iterator[SippPeople]:
-    people = SippPeople(tmp_path, free_port())
-    yield people
-    people.stop()
 
 
 @pytest.fixture

@@ -8,17 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon import Daemon, eventually, free_port
+from tests.daemon import Daemon, eventually
 from tests.interop.sipp_people import Seen, SippPeople, new_calls
 
 PEOPLE = [f"+3161234{tail:04}" for tail in range(2000, 2100) if str(tail)[-1] not in "56789"]
-
-
-@pytest.fixture
-def network(tmp_path: Path) -> Iterator[SippPeople]:
-    people = SippPeople(tmp_path, free_port())
-    yield people
-    people.stop()
 
 
 @pytest.fixture

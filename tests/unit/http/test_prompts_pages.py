@@ -44,7 +44,7 @@ class Speaking(Served):
         routes = [*ActionCalls(self.engine).routes(), *calls.routes()]
         dispatch = Dispatch(routes, Tokens(TOKENS), self.clocks, metrics)
         pages = templates()
-        Console(dispatch, self.engine, lambda: (), lambda: (), pages)
+        Console(dispatch, self.engine, lambda: (), lambda: (), pages, self.settings)
         SpeechPages(dispatch, self.engine, self.library, pages)
         site = GatewaySite(dispatch.app.resource(), lambda headers: True, reactor=reactor)
         self.listening = await serverFromString(reactor, self.listen).listen(site)
