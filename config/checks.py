@@ -194,7 +194,6 @@ def _trunks(tables: Tables, folder: Path) -> Found:
 def _operators(tables: Tables, folder: Path) -> Found:
     ids = [(("operator", at, "id"), name) for at, name in tables.said("operator", "id")]
     yield from _twice(ids, "names two operators; choose another id")
-    known = {name for _, name in ids}
     for at, operator in tables.operators:
         path: KeyPath = ("operator", at)
         if operator.uri is None and operator.password is None:
@@ -205,17 +204,11 @@ def _operators(tables: Tables, folder: Path) -> Found:
             yield (*path, "uri"), words
         if operator.deputy == operator.id:
             yield (*path, "deputy"), "is the operator itself; name another one"
-        elif operator.deputy is not None and operator.deputy not in known:
-            yield (*path, "deputy"), f"is {operator.deputy!r}, whom no [[operator]] has as id; {_choose(known)}"
 
 
 def _callback(tables: Tables, folder: Path) -> Found:
     if tables.callback is None:
         return
-    rooms = {room for _, room in tables.said("operator", "room")}
-    if rooms and tables.callback.default_room not in rooms:
-        room = tables.callback.default_room
-        yield ("callback", "default_room"), f"is {room!r}, where no [[operator]] sits; {_choose(rooms)}"
     for at, number in enumerate(tables.callback.numbers):
         yield from _number(("callback", "numbers", at), number)
 
@@ -284,11 +277,6 @@ def _quiet(tables: Tables, folder: Path) -> Found:
         yield ("quiet", "to"), "is the same as from; leave [quiet] out for no quiet hours"
 
 
-def _any_way_out(tables: Tables, folder: Path) -> Found:
-    if not tables.raw.get("trunk") and not tables.raw.get("smsc"):
-        yield (), "has neither a [[trunk]] nor an [[smsc]], so nobody can be reached; write at least one"
-
-
 _CHECKS: tuple[Callable[[Tables, Path], Found], ...] = (
     _database,
     _http,
@@ -301,7 +289,6 @@ _CHECKS: tuple[Callable[[Tables, Path], Found], ...] = (
     _smscs,
     _speech,
     _quiet,
-    _any_way_out,
 )
 
 
@@ -335,7 +322,3 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _choose(names: set[str]) -> str:
-    return f"write one of {', '.join(sorted(names))}" if names else "there is none yet"

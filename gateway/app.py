@@ -13,7 +13,6 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -270,11 +269,19 @@ class Daemon:
         await self._know_desks()
 
     async def _know_desks(self) -> None:
+        """Tell the telephone of them, and the log of what can only be a mistake if no desk is added by the API."""
         desks = await self._engine.desks()
         self._telephone.know_desks((desk.id, desk.uri) for desk in desks if desk.uri is not None)
+        known = {desk.id for desk in desks}
+        for desk in desks:
+            if desk.deputy is not None and desk.deputy not in known:
+                log.warn("the deputy of {desk} is {deputy}, which is no desk yet", desk=desk.id, deputy=desk.deputy)
+        room = self._configuration.callback.default_room
+        if all(desk.room != room for desk in desks):
+            log.warn("nobody sits in {room}, where callers without an action are put through", room=room)
 
     def _warm(self) -> None:
-        """Render what callers and participants hear first. Where no voice works, tones must do: that is logged, and no reason to end."""
+        """Render what callers and participants hear first. Without a voice tones must do: logged, no reason to end."""
 
         async def warm() -> None:
             try:

@@ -6,7 +6,6 @@ hung up is over for its conversation at once; the signalling ends when the far s
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -31,6 +30,7 @@ from ivr.call import (
     Overhearing,
     Recording,
 )
+from ivr.keys import Keys
 from ivr.leg_state import TRANSITIONS, LegEvent, LegState
 from ivr.media.messages import (
     Beep,
@@ -56,7 +56,6 @@ MEDIA_SECONDS = 0.4
 MOST_HOLD_SECONDS = 60.0
 """A conversation with somebody who holds us for longer is ended: nobody listens, and the channel is wanted."""
 
-_MOST_KEYS_KEPT = 32
 _RECORDING_SECONDS = 2.0
 """How long a call that is over waits for its recording to be written."""
 
@@ -92,8 +91,7 @@ class Leg:
         self._up_at: float | None = None
         self._held = False
         self._hold_timer: IDelayedCall | None = None
-        self._keys: deque[str] = deque(maxlen=_MOST_KEYS_KEPT)
-        self._wanted: tuple[frozenset[str], Waiter[str | None]] | None = None
+        self._keys = Keys()
         self._flows: list[Waiter[None]] = []
         self._playing: Saying | None = None
         self._cut_by: str | None = None
@@ -153,7 +151,7 @@ class Leg:
     ) -> str | None:
         self._heard = 0
         self._raise_if_over()
-        key = self._take_key(barge_in)
+        key = self._keys.take(barge_in)
         if key is not None:
             return key
         report_at = None if heard_share is None else max(round(sound.milliseconds * heard_share), 1)
@@ -166,17 +164,16 @@ class Leg:
 
     async def key(self, seconds: float, allowed: frozenset[str] = ALL_KEYS) -> str | None:
         self._raise_if_over()
-        while self._keys:
-            pressed = self._keys.popleft()
-            if pressed in allowed:
-                return pressed
-        waiter: Waiter[str | None] = self._waiters.new(abandoned=self._stop_wanting)
+        pressed = self._keys.next(allowed)
+        if pressed is not None:
+            return pressed
+        waiter: Waiter[str | None] = self._waiters.new(abandoned=self._keys.want_no_more)
         waiter.expire(self._timer, seconds, None)
-        self._wanted = (allowed, waiter)
+        self._keys.want(allowed, waiter)
         try:
             return await waiter.came
         finally:
-            self._stop_wanting()
+            self._keys.want_no_more()
 
     async def pause(self, seconds: float) -> None:
         self._raise_if_over()
@@ -192,8 +189,8 @@ class Leg:
     def interrupt(self) -> None:
         if self._playing is not None:
             self.media.stop_playing(self._playing.play)
-        elif self._wanted is not None:
-            self._wanted[1].give(None)
+        else:
+            self._keys.interrupt()
 
     def tone(self, tone: Tone) -> Callable[[], None]:
         self._raise_if_over()
@@ -280,7 +277,7 @@ class Leg:
             self._playing = None
             playing.waiter.give(digit)
         else:
-            self._pressed(digit)
+            self._keys.pressed(digit)
 
     def ended(self, ending: Ending) -> None:
         """The call is over: everything that waits on it raises CallEnded, the sound stops."""
@@ -382,13 +379,7 @@ class Leg:
         if self._cut_by == digit:
             self._cut_by = None
         else:
-            self._pressed(digit)
-
-    def _pressed(self, digit: str) -> None:
-        if self._wanted is not None and digit in self._wanted[0]:
-            self._wanted[1].give(digit)
-        elif self._wanted is None:
-            self._keys.append(digit)
+            self._keys.pressed(digit)
 
     def _report(self, event: Played) -> None:
         playing = self._playing
@@ -406,24 +397,11 @@ class Leg:
         self._playing = None
         self._heard = max(self._heard, event.milliseconds)
         digit = event.digit
-        if digit is not None and self._keys and self._keys[-1] == digit:
-            self._keys.pop()
-        elif digit is not None:
+        if digit is not None and not self._keys.unsay(digit):
             self._cut_by = digit
         playing.waiter.give(digit)
-
-    def _take_key(self, allowed: frozenset[str]) -> str | None:
-        """The first waiting key that a barge-in may be; those before it stay for whoever asks for a key."""
-        for key in self._keys:
-            if key in allowed:
-                self._keys.remove(key)
-                return key
-        return None
 
     def _stop_saying(self) -> None:
         if self._playing is not None:
             self.media.stop_playing(self._playing.play)
             self._playing = None
-
-    def _stop_wanting(self) -> None:
-        self._wanted = None

@@ -18,7 +18,7 @@ from foundation.telephone_numbers import PhoneNumber
 from sms import status
 from sms.addresses import phone_address, source_address
 from sms.bind import BindService, Link, endpoint_for
-from sms.bind_state import BindState
+from sms.binds import Binds
 from sms.deliveries import Deliveries, Ticket
 from sms.events import NotSubmitted, SmscStatus, TextEvent, TextListener, TextRequest
 from sms.pdu_operations import CancelSm
@@ -90,39 +90,36 @@ class Smsc:
         self._submissions: dict[Outgoing, Submission] = {}
         self._deliveries = Deliveries(settings, surroundings.clocks, surroundings.reactor, lambda: owner.listener)
         self._was_full = False
-        endpoint = (
-            surroundings.endpoint(settings) if surroundings.endpoint else endpoint_for(settings, surroundings.reactor)
-        )
-        self.service = BindService(endpoint, self._link, self._failed, surroundings.reactor, surroundings.random)
+        self.binds = Binds(self._bind, settings.binds)
 
     def startService(self) -> None:
-        self.service.startService()
+        self.binds.startService()
 
     def stopService(self) -> Deferred[None]:
-        return self.service.stopService().addCallback(lambda _: self._deliveries.stop())
+        return self.binds.stopService().addCallback(lambda _: self._deliveries.stop())
 
     @property
     def status(self) -> SmscStatus:
-        link = self._up()
-        session = None if link is None else link.session
+        now = self._around.clocks.now()
+        sessions = [link.session for link in self.binds.up]
         state = self._state
-        if session is None and state == "bound":
+        if not sessions and state == "bound":
             state = "down"
-        elif session is not None and session.throttle.throttling(self._around.clocks.now()):
+        elif any(session.throttle.throttling(now) for session in sessions):
             state = "throttled"
-        trip = None if session is None or session.round_trip_seconds is None else session.round_trip_seconds * 1000
+        trips = [session.round_trip_seconds for session in sessions if session.round_trip_seconds is not None]
+        ceiling = self.settings.segments_per_second
+        learned = sum(session.throttle.per_second or ceiling for session in sessions)
         error, at = self._last_error or (None, None)
         return SmscStatus(
             name=self.settings.name,
             state=state,
-            window=self.settings.window,
-            in_flight=0 if session is None else session.in_flight,
-            segments_per_second=None
-            if session is None
-            else session.throttle.per_second or self.settings.segments_per_second,
+            window=self.settings.window * self.settings.binds,
+            in_flight=sum(session.in_flight for session in sessions),
+            segments_per_second=min(learned, ceiling) if sessions else None,
             last_error=error,
             last_error_at=at,
-            round_trip_milliseconds=trip,
+            round_trip_milliseconds=max(trips) * 1000 if trips else None,
         )
 
     # ---- admission
@@ -130,8 +127,7 @@ class Smsc:
     @property
     def bound(self) -> bool:
         """Whether messages may be given to it."""
-        link = self.service.link
-        return link is not None and link.session.state is BindState.BOUND and self.settings.bind != "receiver"
+        return self.settings.bind != "receiver" and bool(self.binds.bound)
 
     @property
     def free(self) -> int:
@@ -192,8 +188,8 @@ class Smsc:
 
     def _saved(self, _: object, submission: Submission) -> None:
         request = submission.request
-        link = self._up()
-        if submission.cancelled or link is None or not self.bound:
+        link = self.binds.idlest() if self.bound else None
+        if submission.cancelled or link is None:
             self._end_early(submission, "cancelled" if submission.cancelled else "no bind is up")
             return
         clocks = self._around.clocks
@@ -248,13 +244,20 @@ class Smsc:
     # ---- the bind's news
 
     def _link(self) -> Link:
-        self._state = "connecting"
+        if not self.binds.up:
+            self._state = "connecting"
         session = Session(self.settings, self.rate)
         return Link(session, self._around.clocks, self._around.reactor, self._hear)
 
+    def _bind(self) -> BindService:
+        around = self._around
+        endpoint = around.endpoint(self.settings) if around.endpoint else endpoint_for(self.settings, around.reactor)
+        return BindService(endpoint, self._link, self._failed, around.reactor, around.random)
+
     def _up(self) -> Link | None:
-        link = self.service.link
-        return None if link is None or link.session.over else link
+        """Any of them: what waits is withdrawn, and what left is called back, by whichever bind is there."""
+        up = self.binds.up
+        return up[0] if up else None
 
     def _hear(self, link: Link, event: SessionEvent) -> None:
         match event:
@@ -285,10 +288,11 @@ class Smsc:
                 self._state = "bound"
                 self._owner.room()
             case BindRefused(command_status):
-                self._state = "refused"
+                self._state = self._state if self.binds.bound else "refused"
                 self._note(f"bind refused: {status.words(command_status)}")
             case Over(reason):
-                self._state = self._state if self._state == "refused" else "down"
+                if not self.binds.up and self._state != "refused":
+                    self._state = "down"
                 self._note(reason)
                 self._log.info("SMSC bind over {smsc}", smsc=name, reason=reason)
                 self._owner.room()
@@ -309,7 +313,8 @@ class Smsc:
         self._settled(outgoing)
 
     def _failed(self, reason: str) -> None:
-        self._state = "down"
+        if not self.binds.up:
+            self._state = "down"
         self._note(reason)
 
     def _note(self, error: str) -> None:

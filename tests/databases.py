@@ -18,7 +18,7 @@ from gateway.store.database import Database, open_database
 
 SERVER = "BURGERNET_TEST_SERVER"
 _TEMPLATE = "migrated"
-_opened: list[Database] = []
+_opened: list[tuple[str, Database]] = []
 
 
 def database_url(path: Path) -> str:
@@ -35,11 +35,12 @@ def open_for(path: Path, node: str = "gw1") -> Database:
     url = database_url(path)
     if not url.startswith("sqlite"):
         # Tests leave databases open: their connections, and the lock of a node, must not pile up on the server.
-        for earlier in _opened:
-            earlier.close()
-        _opened.clear()
+        for other, earlier in _opened:
+            if other != url:
+                earlier.close()
+        _opened[:] = [each for each in _opened if each[0] == url]
     database = open_database(url, node, durable=False)
-    _opened.append(database)
+    _opened.append((url, database))
     return database
 
 

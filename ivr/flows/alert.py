@@ -1,7 +1,7 @@
 """The conversation of an alert: say what to look out for, understand the keys, believe only what was heard. No I/O.
 
-Nobody is asked to speak first, and every key gets a spoken answer. A machine gets the message after its beep. What happened is told while it happens, since a
-crash must not call anybody again who has heard it.
+Nobody is asked to speak first, and every key gets a spoken answer. A machine gets the message after its beep. What happened
+is told while it happens, since a crash must not call anybody again who has heard it.
 """
 
 from __future__ import annotations

@@ -355,6 +355,8 @@ class MediaCore:
                 self._settle(leg, now)
             elif kind == "report":
                 self._reporting.due(leg, now)
+            elif kind == "comfort noise":
+                self._sending.noise_due(leg, now)
             elif self._sending.digit_due(leg, now):
                 self._settle(leg, now)
         for heard in self._hearing.handle_deadline(now):

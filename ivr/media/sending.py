@@ -20,15 +20,17 @@ from ivr.media.leg import Leg, Line, Playing, hears
 from ivr.media.messages import FromWorker, LegFailed, MediaLegId, Play, Played, PlayEnded, PlayId, PlayTone
 from ivr.media.pacing import Bank, Pacer, Track
 from ivr.media.relaying import feed_of
-from ivr.media.rtp import CLOCK_RATE
+from ivr.media.rtp import CLOCK_RATE, packet
 from ivr.media.tones import PATTERNS, key, rendered
 
 SoundLoader = Callable[[str, Codec, int], Octets]
 """Stem, codec and expected milliseconds to encoded bytes; raises OSError when the file can't be read."""
 
-Timer = tuple[Literal["digit heard", "send digit", "recording", "report"], int]
+Timer = tuple[Literal["digit heard", "send digit", "recording", "report", "comfort noise"], int]
 
 _BETWEEN_DIGITS_SECONDS = 0.06
+_NOISE_SECONDS = 0.4
+_NOISE_LEVEL = bytes((70,))  # -70 dBov: a quiet room
 _KEY_TONE_MILLISECONDS = (80, 1000)
 
 
@@ -136,6 +138,12 @@ class Sending:
 
     def route(self, leg: Leg, now: Monotonic) -> None:
         """Put the leg where its state says: into a bank with sound or stillness, or out of all."""
+        if self._rests(leg):
+            self._leave(leg)
+            if self._timers.at(("comfort noise", leg.number)) is None:
+                self._timers.set(("comfort noise", leg.number), now)
+            return
+        self._timers.cancel(("comfort noise", leg.number))
         passed_on = self.is_relayed(leg) and feed_of(leg) is None
         paced = leg.line is Line.OPEN and leg.sender is None and not passed_on
         remote = leg.remote
@@ -150,6 +158,29 @@ class Sending:
         else:
             leg.bank.set_payload_type(leg.number, remote.payload_type)
         self._arm(leg)
+
+    def _rests(self, leg: Leg) -> bool:
+        """Whether the leg has nothing to say and the other side can make the stillness itself (RFC 3389)."""
+        busy = leg.playing is not None or leg.keying is not None or leg.sender is not None
+        understood = leg.remote is not None and leg.remote.comfort_noise is not None
+        return understood and leg.line is Line.OPEN and not busy and not self.is_relayed(leg)
+
+    def noise_due(self, leg: Leg, now: Monotonic) -> None:
+        """A word now and then that it is still here, for gateways and NAT as well (RFC 3389 §5)."""
+        if leg.remote is None or leg.remote.comfort_noise is None or not self._rests(leg):
+            return
+        timestamp = leg.timestamp_at(now)
+        data = packet(
+            _NOISE_LEVEL,
+            payload_type=leg.remote.comfort_noise,
+            sequence=leg.take_sequence(),
+            timestamp=timestamp,
+            ssrc=leg.ssrc,
+        )
+        self._datagrams.append((leg.number, data))
+        leg.packets_sent += 1
+        leg.last_timestamp = timestamp
+        self._timers.set(("comfort noise", leg.number), Monotonic(now + _NOISE_SECONDS))
 
     @staticmethod
     def is_relayed(leg: Leg) -> bool:

@@ -33,6 +33,14 @@ class Protection:
         except (Error, ValueError):
             return None
 
+    def unprotect_in_place(self, buffer: memoryview, length: int) -> int:
+        """Put the packet in the clear where it lies; its new length, 0 for one that does not prove itself."""
+        clear = self.unprotect(buffer[:length])
+        if clear is None:
+            return 0
+        buffer[: len(clear)] = clear
+        return len(clear)
+
     def protect_report(self, data: bytes) -> bytes:
         return bytes(self._sending.protect_rtcp(data))
 

@@ -179,7 +179,7 @@ class Worker:
 
     def _take(self, leg: LegSocket, buffer: memoryview, length: int, source: Address | None) -> None:
         if leg.protection is not None:
-            length = _unprotected(leg, buffer, length)
+            length = leg.protection.unprotect_in_place(buffer, length)
         target = self._core.receive(leg.number, buffer, length, source, self._now())
         if target >= 0:
             self._sends[target](buffer[:length])
@@ -371,16 +371,6 @@ class Worker:
         self._control.close()
         self._watched.epoll.close()
         os.close(self._woken)
-
-
-def _unprotected(leg: LegSocket, buffer: memoryview, length: int) -> int:
-    """Put the packet in the clear where it lies; its new length, 0 for one that is not from the keys' owner."""
-    assert leg.protection is not None
-    clear = leg.protection.unprotect(buffer[:length])
-    if clear is None:
-        return 0
-    buffer[: len(clear)] = clear
-    return len(clear)
 
 
 def main(arguments: list[str]) -> int:

@@ -10,7 +10,19 @@ from twisted.internet.task import Clock
 
 from foundation.endpoints import Address
 from foundation.sound import Sound
-from ivr.media.messages import Digit, MediaFlowing, MediaLegId, Played, PlayEnded, PlayId, Recorded, Remote, Tone
+from ivr.media.messages import (
+    Beep,
+    Digit,
+    MediaFlowing,
+    MediaLegId,
+    Played,
+    PlayEnded,
+    PlayId,
+    Recorded,
+    Remote,
+    Talking,
+    Tone,
+)
 from ivr.media.port import MediaEvent, MediaLeg
 from tests.acceptance.scripted_people import Line, ScriptedLibrary
 
@@ -34,6 +46,7 @@ class ScriptedMediaLeg(MediaLeg):
         self._report_at: int | None = None
         self._recording: tuple[Path, float, int] | None = None
         self._bridged: ScriptedMediaLeg | None = None
+        self._listened_to = False
 
     @property
     def address(self) -> Address:
@@ -99,6 +112,18 @@ class ScriptedMediaLeg(MediaLeg):
     def send_digit(self, digit: str, milliseconds: int = 100) -> None:
         self.line.keys_heard.append(digit)
         self.line.changed()
+
+    def listen_for(self, *, talking: bool = False, beep: bool = False) -> None:
+        self._listened_to = talking and beep
+
+    def talked(self, began: bool, milliseconds: int) -> None:
+        """The person's voice began, or is over after so many milliseconds."""
+        if self._listened_to and not self.closed:
+            self._tell(Talking(_LEG, 0, began, milliseconds))
+
+    def beeped(self) -> None:
+        if self._listened_to and not self.closed:
+            self._tell(Beep(_LEG, 0, 1000, 400))
 
     def close(self) -> None:
         self._forget_calls()

@@ -77,6 +77,8 @@ class Line:
         self.press: Callable[[str], None] = lambda key: None
         self.hang_up: Callable[[], None] = lambda: None
         self.hold: Callable[[bool], None] = lambda held: None
+        self.talked: Callable[[bool, int], None] = lambda began, milliseconds: None
+        self.beeped: Callable[[], None] = lambda: None
         self._waiting: list[tuple[Callable[[], bool], Deferred[None]]] = []
 
     def saying(self, words: str, milliseconds: int) -> None:
@@ -182,6 +184,26 @@ class Person:
     def waits(self, seconds: float) -> Person:
         async def step(line: Line) -> None:
             await deferLater(line.clock, seconds, lambda: None)
+
+        return self._does(step)
+
+    def talks(self, seconds: float) -> Person:
+        """Says something for so long. Told as media does: a voice after 200 ms, its end after 800 ms of stillness."""
+
+        async def step(line: Line) -> None:
+            await deferLater(line.clock, 0.2, lambda: None)
+            line.talked(True, 200)
+            await deferLater(line.clock, seconds + 0.6, lambda: None)
+            line.talked(False, round(seconds * 1000))
+
+        return self._does(step)
+
+    def beeps(self) -> Person:
+        """A machine's tone of 400 ms."""
+
+        async def step(line: Line) -> None:
+            await deferLater(line.clock, 0.4, lambda: None)
+            line.beeped()
 
         return self._does(step)
 

@@ -248,7 +248,7 @@ class ScriptedTelephone:
         media = ScriptedMediaLeg(self._clock, line, self.library)
         leg = Leg(record, media, self, self._clocks, self._clock)
         self._legs[leg_id] = (leg, line, trunk, reserved)
-        line.press = media.pressed
+        line.press, line.talked, line.beeped = media.pressed, media.talked, media.beeped
         line.hang_up = lambda: self._ends(leg_id, Ending(EndCause.HUNG_UP, "them", None, 16))
         line.hold = lambda held: leg.connect(replace(NOWHERE, direction="inactive" if held else "sendrecv"))
         return leg, line

@@ -73,6 +73,7 @@ class Town:
     begin: datetime = NOON
     clock: Clock = field(default_factory=Clock)
     dialogs_ended: list[SavedDialog] = field(default_factory=list)
+    node: str = "gw1"
 
     def __post_init__(self) -> None:
         self.clocks = Clocks(self.clock.seconds, lambda: self.begin + timedelta(seconds=self.clock.seconds()))
@@ -85,7 +86,7 @@ class Town:
         self.sms = ScriptedChannel(ChannelName.SMS, self.clock, lambda: accepted_and(None), peers=frozenset({"main"}))
 
     def _open(self) -> Database:
-        return open_for(self.path)
+        return open_for(self.path, self.node)
 
     def lives(
         self,
@@ -124,10 +125,10 @@ class Town:
             reader=InlineReader(self.database.reading),
             clocks=self.clocks,
             reactor=self.clock,
-            node=NodeName("gw1"),
+            node=NodeName(self.node),
             media=PlainMedia(),
             directory=self.path / "recordings",
-            token=lambda size: f"token-{next(self._tokens)}",
+            token=lambda size: f"{self.node}-{next(self._tokens)}",
         )
         self.engine = EngineService(foundation, self.rules)
         for channel in (self.voice, self.sms):

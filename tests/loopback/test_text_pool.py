@@ -272,3 +272,11 @@ async def test_stopping_unbinds_and_leaves_no_timer_behind(net: Net) -> None:
     assert net.centre.bound == 0
     ours = [call for call in reactor.getDelayedCalls() if call not in before]
     assert [call for call in ours if call.active()] == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_two_binds_share_the_messages_and_one_goes_on_without_the_other(net: Net) -> None:
+    pool, listening = net.pool(net.settings(binds=2, window=1))
+    await listening.until(lambda: net.centre.binds == 2)
+    await _bound(pool, listening)
+    assert pool.smscs()[0].window == 2

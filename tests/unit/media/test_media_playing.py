@@ -292,7 +292,7 @@ def test_a_digit_is_sent_as_events_with_three_ends_and_the_sound_goes_on():
     assert all((after - before) % 65536 == 1 for before, after in pairwise(numbers))
 
 
-def test_no_digit_goes_to_a_phone_without_telephone_events():
+def test_no_event_packet_goes_to_a_phone_without_telephone_events():
     line = _line()
     leg = line.open(0, remote(telephone_event=None))
     line.tell(SendDigit(leg, 1, "5"))
@@ -328,3 +328,22 @@ def test_a_word_about_an_earlier_use_of_the_number_changes_nothing():
 def test_every_state_but_closed_takes_every_event():
     states = set(LineState) - {LineState.CLOSED}
     assert set(TRANSITIONS) == {(state, event) for state in states for event in LineEvent}
+
+
+def test_a_line_that_has_nothing_to_say_is_kept_by_comfort_noise_where_it_is_understood():
+    line = Line({"word.pcma": b"\x11" * 1600})
+    leg = line.open(0, remote(comfort_noise=13))
+    line.run(2)
+    assert [(header.payload_type, header.end - header.start) for header in line.headers(leg)] == [(13, 1)] * 5
+    line.sent[leg].clear()
+    line.tell(Play(leg, 1, line.next_play(), "word", 200))
+    line.run(1)
+    headers = line.headers(leg)
+    assert [header.payload_type for header in headers[:10]] == [8] * 10
+    assert headers[0].marker
+    assert {header.payload_type for header in headers[10:]} == {13}
+    assert 2 <= len(headers[10:]) <= 4
+    line.tell(Connect(leg, 1, remote(comfort_noise=13, direction="inactive")))
+    line.sent[leg].clear()
+    line.run(2)
+    assert line.sent[leg] == []

@@ -1,0 +1,107 @@
+"""Answering machines, and people who talk over us: who hears the message from its start, and what is believed of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ivr.call import Overheard
+from ivr.flows.alert import AlertManner, Meaning
+from ivr.flows.ear import TABLE, Believed, Ear, Sign
+from tests.acceptance.test_flows_alert import MESSAGE, Story
+
+SECONDS = len(MESSAGE) * 0.06
+ONCE = AlertManner(times=1)
+
+
+@pytest.fixture
+def story() -> Story:
+    return Story()
+
+
+def _moments(story: Story) -> list[str]:
+    return story.person.heard
+
+
+def test_a_short_greeting_changes_nothing(story: Story) -> None:
+    story.person.talks(1.2)
+    heard = story.alert(manner=ONCE)
+    assert _moments(story) == [MESSAGE, "Druk een"]
+    assert (heard.enough, heard.machine) == (True, False)
+
+
+def test_somebody_who_goes_on_talking_hears_the_message_from_its_start_once(story: Story) -> None:
+    assert SECONDS > 2.0
+    story.person.talks(2.6).waits(0.5).talks(3.0)
+    heard = story.alert(manner=ONCE)
+    assert _moments(story) == [MESSAGE, MESSAGE, "Druk een"]
+    assert (heard.enough, heard.machine) == (True, False)
+    assert story.told.news == ["heard"]
+
+
+def test_a_machine_gets_the_message_after_its_beep_and_nothing_else(story: Story) -> None:
+    story.person.talks(8.0).waits(0.5).beeps()
+    heard = story.alert(manner=AlertManner(times=2))
+    assert heard.machine
+    assert not heard.enough
+    assert story.told.news == [], "a machine has heard nothing"
+    assert _moments(story)[-1] == MESSAGE
+    line = story.person.lines[0]
+    assert line.now_saying is not None
+    assert story.call is not None
+    assert story.call.record.ending is not None
+    assert story.call.record.ending.by == "us"
+
+
+def test_a_beep_while_we_wait_for_a_key_is_heard_too(story: Story) -> None:
+    story.person.waits(SECONDS + 2.0).beeps()
+    heard = story.alert(manner=ONCE)
+    assert _moments(story) == [MESSAGE, "Druk een", MESSAGE]
+    assert heard.machine
+    assert story.told.news == ["heard"], "it was believed before the beep, and what is told is not taken back"
+
+
+def test_a_greeting_longer_than_the_message_is_not_taken_for_a_listener(story: Story) -> None:
+    story.person.talks(SECONDS + 6).beeps()
+    heard = story.alert(manner=ONCE)
+    assert (heard.machine, heard.enough) == (True, False)
+    assert story.told.news == []
+
+
+def test_somebody_who_talks_to_the_end_has_heard_it_all_the_same(story: Story) -> None:
+    story.person.talks(SECONDS + 30)
+    heard = story.alert(manner=ONCE)
+    assert (heard.machine, heard.enough) == (False, True)
+    assert story.told.news == ["heard"]
+
+
+def test_a_key_after_the_beep_is_a_person_who_picked_up(story: Story) -> None:
+    story.person.talks(1.0).beeps().waits(1.0).presses("2")
+    heard = story.alert(manner=ONCE)
+    assert not heard.machine
+    assert heard.pressed == (Meaning.SEEN,)
+    assert "Dank u. Bel ons." in _moments(story)
+
+
+def test_a_tone_after_a_key_does_not_begin_the_message_anew(story: Story) -> None:
+    story.person.waits(0.5).presses("2").waits(0.5).beeps()
+    story.alert(manner=ONCE)
+    assert _moments(story).count(MESSAGE) == 1
+
+
+def test_a_box_that_cuts_the_message_short_is_a_machine_still(story: Story) -> None:
+    story.person.talks(1.0).beeps().waits(0.5).hangs_up()
+    heard = story.alert(manner=ONCE)
+    assert heard.machine
+    assert heard.ending is not None
+
+
+def test_nothing_but_the_table_moves_the_belief() -> None:
+    ear = Ear()
+    assert ear.overheard(Overheard.VOICE_OVER, 9000)
+    assert not ear.overheard(Overheard.VOICE_OVER, 9000), "the message begins anew once"
+    assert ear.overheard(Overheard.BEEP, 400)
+    assert not ear.overheard(Overheard.BEEP, 400)
+    ear.key()
+    assert ear.believed is Believed.PERSON
+    assert not ear.overheard(Overheard.BEEP, 400)
+    assert all((Believed.PERSON, sign) not in TABLE for sign in Sign)
