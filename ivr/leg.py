@@ -18,18 +18,7 @@ from twisted.logger import Logger
 
 from foundation.clock import Clocks
 from foundation.sound import Sound
-from ivr.call import (
-    ALL_KEYS,
-    Call,
-    CallEnded,
-    CallRecord,
-    EndCause,
-    Ending,
-    LegId,
-    Overheard,
-    Overhearing,
-    Recording,
-)
+from ivr.call import ALL_KEYS, Call, CallEnded, CallRecord, EndCause, Ending, LegId, Overheard, Overhearing, Recording
 from ivr.keys import Keys
 from ivr.leg_state import TRANSITIONS, LegEvent, LegState
 from ivr.media.messages import (

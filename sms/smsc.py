@@ -45,6 +45,7 @@ from sms.settings import SmscSettings
 from sms.submission import Submission, outgoings
 
 _AHEAD_SECONDS = 0.1
+_AHEAD_WINDOWS = 2
 _LEAST_AHEAD = 4
 
 
@@ -72,15 +73,17 @@ class Surroundings:
 
 
 class Smsc:
-    """What was reserved or begun and is not on the wire is at most `ahead` segments, a tenth of a second's worth: enough
-    that saving never holds up the wire, and little to take back when an action is closed."""
+    """What was reserved or begun and is not on the wire is at most `ahead` segments, a tenth of a second's worth and not
+    more than two windows: enough that saving never holds up the wire, little to take back when an action is closed, and
+    little whose fate is not known after a crash."""
 
     _log = Logger()
 
     def __init__(self, settings: SmscSettings, surroundings: Surroundings, owner: SmscOwner) -> None:
         self.settings = settings
         self.rate = Rate(settings.segments_per_second)
-        self.ahead = max(ceil(settings.segments_per_second * _AHEAD_SECONDS), _LEAST_AHEAD)
+        windows = _AHEAD_WINDOWS * settings.window * settings.binds
+        self.ahead = max(min(ceil(settings.segments_per_second * _AHEAD_SECONDS), windows), _LEAST_AHEAD)
         self.reserved = 0
         self.waiting = 0
         self._owner = owner

@@ -18,6 +18,9 @@ from ivr.flows.ear import Believed, Ear
 MOST_REPEATS = 10
 """How often a key may ask for the message again, so that a stuck key does not hold a channel for ever."""
 
+LONGEST_VOICE_SECONDS = 15.0
+"""How much longer than our own words we let somebody talk before we hang up."""
+
 
 class Meaning(StrEnum):
     """What a pressed key asks for. `OTHER` means nothing to us and still proves a person."""
@@ -154,8 +157,11 @@ class _Conversation:
         while sayings > 0:
             sayings -= 1
             key = await self._say_all()
+            if sayings == 0 and key is None and self._held_back and not self._anew:
+                # A voice went on through all of it: a machine's greeting may be longer than what we have to say.
+                key = await self._call.key(LONGEST_VOICE_SECONDS, ALL_KEYS)
             if key is None and self._anew:
-                self._anew, sayings = False, sayings + 1
+                self._anew, sayings = False, max(sayings, 1)
                 if self._ear.believed is not Believed.MACHINE:
                     continue
                 key = await self._say_message()

@@ -1,19 +1,29 @@
-"""Whatever a peer sends: the parsers raise their own fault or nothing, the user agent nothing at all, and memory ends."""
+"""Whatever a peer sends: the parsers raise their own fault or nothing, the user agent nothing at all, and memory ends.
+
+`HYPOTHESIS_PROFILE=long` makes more than a million cases of it.
+"""
 
 from __future__ import annotations
 
+import os
 import random
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foundation.clock import Monotonic
-from foundation.endpoints import Address
+from foundation.endpoints import Address, Datagram
+from ivr.sip.endpoint import UserAgent
+from ivr.sip.events import DialogChanged, Ended, Failed, InviteReceived
+from ivr.sip.framing import Framer, StreamFault
 from ivr.sip.message import MessageFault, parse
 from ivr.sip.sdp import Local, SdpFault, agreed, answer
-from tests.unit.sip.pair import ANSWER, HERE, OFFER, THEIRS, Pair, kind
+from ivr.sip.sources import Sources, desk_networks
+from tests.unit.sip.pair import ANSWER, HERE, OFFER, OURS, THEIRS, Pair, kind
 
+_TIMES = 300 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 1
 _SEEDS = [path.read_bytes() for path in sorted((Path(__file__).parents[1] / "vectors" / "sip").glob("*/*.sip"))]
 _CHUNKS = [
     b"\r\n",
@@ -73,7 +83,7 @@ def mutated(draw: st.DrawFn, seeds: list[bytes]) -> bytes:
 
 
 @given(st.one_of(st.binary(max_size=400), mutated(_SEEDS + _CALLS)))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500 * _TIMES, deadline=None)
 def test_the_parser_raises_its_own_fault_only(data: bytes) -> None:
     try:
         message = parse(data)
@@ -88,7 +98,7 @@ def test_the_parser_raises_its_own_fault_only(data: bytes) -> None:
         mutated([OFFER, ANSWER, OFFER + b"a=ptime:30\r\na=sendonly\r\nm=video 1 RTP/AVP 3\r\n"]),
     )
 )
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500 * _TIMES, deadline=None)
 def test_descriptions_raise_their_own_fault_only(data: bytes) -> None:
     for read in (
         lambda: answer(data, Local(Address("10.0.0.1", 20000), 1), ("PCMA", "PCMU")),
@@ -101,7 +111,7 @@ def test_descriptions_raise_their_own_fault_only(data: bytes) -> None:
 
 
 @given(messages=st.lists(mutated(_SEEDS + _CALLS), max_size=12), seed=st.integers(0, 2**16))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 * _TIMES, deadline=None)
 def test_the_user_agent_survives_whatever_its_peer_says(messages: list[bytes], seed: int) -> None:
     """In the middle of a call, with commands of our own in between; afterwards everything is forgotten."""
     chance = random.Random(seed)
@@ -119,6 +129,96 @@ def test_the_user_agent_survives_whatever_its_peer_says(messages: list[bytes], s
     assert not len(pair.here._core.sessions)
     assert not len(pair.here._core.transactions)
     assert pair.here.next_deadline() is None
+
+
+@given(pieces=st.lists(mutated(_SEEDS + _CALLS), max_size=6), cuts=st.lists(st.integers(1, 700), max_size=30))
+@settings(max_examples=300 * _TIMES, deadline=None)
+def test_a_stream_is_followed_or_given_up(pieces: list[bytes], cuts: list[int]) -> None:
+    """What is cut out does not depend on how it arrived."""
+    data = b"".join(pieces)
+
+    def cut(sizes: list[int]) -> list[bytes]:
+        framer, found, at = Framer(), [], 0
+        for size in [*sizes, len(data)]:
+            try:
+                found += framer.received(data[at : at + size])
+            except StreamFault:
+                break
+            at += size
+        return found
+
+    whole, in_pieces = cut([]), cut(cuts)
+    assert in_pieces[: len(whole)] == whole[: len(in_pieces)]
+
+
+_REGISTERS = [
+    b"REGISTER sip:gateway SIP/2.0\r\nVia: SIP/2.0/UDP 10.1.0.7;branch=z9hG4bKr;rport\r\nFrom: <sip:desk-7@gateway>;tag=1"
+    b"\r\nTo: <sip:desk-7@gateway>\r\nCall-ID: r\r\nCSeq: 7 REGISTER\r\nContact: <sip:desk-7@10.1.0.7>;expires=60;q=0.5\r\n"
+    b'Authorization: Digest username="desk-7", realm="gateway", nonce="1-2-3", uri="sip:gateway", qop=auth, nc=00000001, '
+    b'cnonce="c", response="00112233445566778899aabbccddeeff", algorithm=MD5\r\nContent-Length: 0\r\n\r\n'
+]
+
+
+@given(messages=st.lists(mutated(_REGISTERS + _SEEDS), max_size=8))
+@settings(max_examples=300 * _TIMES, deadline=None)
+def test_the_registrar_survives_whatever_a_phone_says(messages: list[bytes]) -> None:
+    sources = Sources(desk_networks(["10.1.0.0/16"]))
+    agent = UserAgent({"udp": OURS}, sources, lambda uri: True, random.Random(1), desks={"desk-7": "secret"})
+    phone = Address("10.1.0.7", 5060)
+    for number, data in enumerate(messages):
+        agent.receive(data, phone, Monotonic(float(number)))
+        assert {datagram.destination.host for datagram in agent.outgoing()} <= {phone.host}
+        # Nobody guesses a password: no phone is registered, no call offered.
+        assert not agent.phones("desk-7", Monotonic(float(number)))
+        assert not agent.events()
+    agent.handle_deadline(Monotonic(500.0))
+    assert not len(agent._core.transactions)
+
+
+@given(
+    fates=st.lists(st.sampled_from([[0.01], [], [0.01, 0.02], [0.7], [0.3, 0.01]]), min_size=1, max_size=40),
+    acts=st.lists(
+        st.tuples(st.sampled_from(["here", "hold", "ring", "answer", "reject", "there"]), st.floats(0.01, 3)),
+        max_size=8,
+    ),
+    seconds=st.sampled_from([0, 90, 1800]),
+)
+@settings(max_examples=300 * _TIMES, deadline=None)
+def test_every_call_has_one_end_whatever_the_wire_does(
+    fates: list[list[float]], acts: list[tuple[str, float]], seconds: int
+) -> None:
+    """Two real user agents, a wire that loses, doubles and reorders, and people who do whatever comes to mind."""
+    turn = [0]
+
+    def fate(datagram: Datagram, from_here: bool) -> list[float]:
+        turn[0] += 1
+        return fates[turn[0] % len(fates)] if turn[0] < 200 else [0.01]
+
+    pair = Pair(fate=fate)
+    pair.here.invite(HERE, replace(pair.request(), session_seconds=seconds), pair.now)
+    for act, pause in acts:
+        pair.run(pause)
+        if act == "here":
+            pair.here.hang_up(HERE, pair.now)
+        elif act == "hold":
+            pair.here.reoffer(HERE, OFFER, pair.now)
+        elif pair.there_told(InviteReceived):
+            leg = pair.incoming
+            {
+                "ring": lambda leg=leg: pair.there.ring(leg, pair.now),
+                "answer": lambda leg=leg: pair.there.answer(leg, ANSWER, pair.now),
+                "reject": lambda leg=leg: pair.there.reject(leg, 486, pair.now),
+                "there": lambda leg=leg: pair.there.hang_up(leg, pair.now),
+            }[act]()
+    pair.run(0.1)
+    pair.here.hang_up(HERE, pair.now)
+    for received in pair.there_told(InviteReceived):
+        pair.there.hang_up(received.leg, pair.now)
+    pair.run(400)
+    assert pair.quiet
+    ends = [event for event in pair.told_here if isinstance(event, Failed | Ended)]
+    assert len(ends) == 1
+    assert [event.dialog.state for event in pair.here_told(DialogChanged)][-1] == "over"
 
 
 def test_a_flood_of_requests_keeps_memory_bounded() -> None:

@@ -172,6 +172,8 @@ def test_a_commit_whose_answer_was_lost_is_not_done_twice(tmp_path: Path, server
         driver = connection.connection.driver_connection
         assert driver is not None
         driver.commit()
+        # Outside of a transaction the driver would send no COMMIT at all.
+        driver.execute("SELECT 1")
         with database.reading.connect() as other:
             other.execute(text("SELECT pg_terminate_backend(:process, 5000)"), {"process": process})
 

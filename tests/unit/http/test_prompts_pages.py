@@ -14,6 +14,7 @@ from twisted.internet.endpoints import serverFromString
 from gateway.http.access import Tokens
 from gateway.http.actions import ActionCalls
 from gateway.http.console import Console, templates
+from gateway.http.describe import DescribeCalls
 from gateway.http.dispatch import Dispatch
 from gateway.http.site import GatewaySite
 from gateway.http.speech import SpeechCalls
@@ -42,8 +43,9 @@ class Speaking(Served):
         calls = SpeechCalls(self.engine, self.library, reactor, reactor.getThreadPool())
         metrics = Metrics(lambda: (), lambda: (), self.engine.running)
         routes = [*ActionCalls(self.engine).routes(), *calls.routes()]
-        dispatch = Dispatch(routes, Tokens(TOKENS), self.clocks, metrics)
         pages = templates()
+        described = DescribeCalls(routes, pages).routes()
+        dispatch = Dispatch([*routes, *described], Tokens(TOKENS), self.clocks, metrics)
         Console(dispatch, self.engine, lambda: (), lambda: (), pages, self.settings)
         SpeechPages(dispatch, self.engine, self.library, pages)
         site = GatewaySite(dispatch.app.resource(), lambda headers: True, reactor=reactor)
