@@ -34,6 +34,7 @@ class EndCause(StrEnum):
     TRUNK_FAULT = "trunk_fault"
     CANCELLED = "cancelled"
     MEDIA_LOST = "media_lost"
+    SHUT_DOWN = "shut_down"
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,7 @@ class Probe:
             self._found(Finding("DNS", Verdict.FAULT, f"DNS: {failed}. Check the name in proxy = {uri!r}."))
             return None
         hops = ", ".join(f"{hop.address} by {hop.transport}" for hop in located.hops)
-        self._found(Finding("DNS", Verdict.GOOD, f"{target_of(uri).host} is {hops}."))
+        self._found(Finding("address", Verdict.GOOD, f"{target_of(uri).host} leads to {hops}."))
         return located.hops[0]
 
     async def _signalling(self, line: ProbeLine, own: OwnSide) -> None:
@@ -108,9 +108,7 @@ class Probe:
         if number is None or options.link is not None or options.unreachable:
             return
         if trunk.srtp != "off":
-            self._found(
-                Finding("SRTP", Verdict.NOTE, f"srtp = {trunk.srtp!r}: the test call offers sound in the clear.")
-            )
+            self._found(probe_words.not_encrypted(trunk.srtp))
         await self._call(line, own, number)
 
     async def _call(self, line: ProbeLine, own: OwnSide, number: PhoneNumber) -> None:

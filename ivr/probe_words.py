@@ -163,3 +163,9 @@ def _keys(found: Sounded) -> Finding:
     return Finding(
         "keys", Verdict.NOTE, f"sent {found.digits_sent}; none came. Press some, or call a number that echoes."
     )
+
+
+def not_encrypted(srtp: str) -> Finding:
+    """Calls are offered in the clear whatever `srtp` says: a trunk that requires more refuses them or is not safe."""
+    verdict = Verdict.FAULT if srtp == "required" else Verdict.NOTE
+    return Finding("SRTP", verdict, f"not encrypted: srtp = {srtp}, and this version offers sound in the clear.")

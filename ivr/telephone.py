@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from foundation.clock import Clocks, Monotonic
 from foundation.endpoints import Address
 from foundation.telephone_numbers import PhoneNumber
-from ivr.call import Call, DialogJournal, IncomingHandler, SavedDialog, ToDesk, ToTrunk, TrunkStatus
+from ivr.call import Call, DialogJournal, EndCause, IncomingHandler, SavedDialog, ToDesk, ToTrunk, TrunkStatus
 from ivr.dialling import destination, our_number
 from ivr.exchange import Exchange, Random, TelephoneSettings
 from ivr.known import KnownSources
@@ -28,6 +28,7 @@ from ivr.placing import Placing
 from ivr.sip.certificates import Certificates
 from ivr.sip.endpoint import UserAgent
 from ivr.sip.events import InviteReceived, OrphanEnded, Pinged, RegistrationChanged, SipEvent
+from ivr.sip.ladder import Ladder
 from ivr.sip.listen import Listen
 from ivr.sip.listen import parse as parse_listen
 from ivr.sip.locating import Records, Transport
@@ -102,6 +103,7 @@ class TelephoneService(Service):
         self._upkeep.silent = self._exchange.silent = self._trunks.whereabouts.is_bad
         self._trunks.changed, self._trunks.failed = self._trunks_moved, self._not_located
         self._trunks_moved()
+        self._ladders: list[Ladder] = []
         self._orphans: dict[str, Deferred[None]] = {}
 
     def startService(self) -> None:
@@ -214,6 +216,25 @@ class TelephoneService(Service):
             self._hang_up_all()
             await self._idle_within(_LAST_WORDS_SECONDS)
 
+    # ---- looking at one trunk
+
+    def begin_ladder(self, trunk: str) -> Ladder:
+        """What is said with this trunk from now on, until `end_ladder`."""
+        ladder = Ladder(self._trunks.whereabouts.hosts(trunk))
+        self._ladders.append(ladder)
+        self._transport.watch = self._saw
+        return ladder
+
+    def end_ladder(self, ladder: Ladder) -> None:
+        self._ladders.remove(ladder)
+        if not self._ladders:
+            self._transport.watch = None
+
+    def _saw(self, outgoing: bool, data: bytes, other: Address, transport: str) -> None:
+        now = self._exchange.clocks.now()
+        for ladder in self._ladders:
+            ladder.saw(outgoing, data, other, transport, now)
+
     # ---- trunks on the wire
 
     def _trunks_moved(self) -> None:
@@ -289,7 +310,7 @@ class TelephoneService(Service):
 
     def _hang_up_all(self) -> None:
         for leg in self._exchange.board.legs:
-            leg.hang_up()
+            leg.hang_up(EndCause.SHUT_DOWN)
 
     async def _idle_within(self, seconds: float) -> bool:
         timer = self._exchange.timer

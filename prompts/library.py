@@ -30,7 +30,7 @@ from prompts.pieces import REPEAT_MILLISECONDS, TAIL_MILLISECONDS
 from prompts.settings import SpeechSettings
 from prompts.shape import Segment, segments
 from prompts.sounds import Sounds
-from prompts.speech import Engine, SpeechFailed
+from prompts.speech import Engine, NothingToSay, SpeechFailed
 from prompts.texts import Keys, fixed, without_name
 from prompts.waveform import Waveform
 
@@ -184,7 +184,7 @@ class Library(Service):
         normalised = normalise(text if nameless is None else nameless, language, lexicon)
         plan = segments(normalised.said)
         if not plan:
-            raise SpeechFailed("the text has no word in it that can be spoken")
+            raise NothingToSay("the text has no word in it that can be spoken")
         tail = REPEAT_MILLISECONDS if repeat_pause else TAIL_MILLISECONDS
         plan[-1] = replace(plan[-1], pause=tail)
         work = _Work(plan, language, normalised.words, lexicon, tone_first=nameless is not None)

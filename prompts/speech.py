@@ -22,6 +22,10 @@ class SpeechFailed(Exception):
     """No engine could say it; the message says which were tried and why each failed."""
 
 
+class NothingToSay(SpeechFailed):
+    """The text has no word in it: no voice is at fault."""
+
+
 class BadRecording(ValueError):
     """An uploaded file that is no sound we can play; the message says what to send instead."""
 

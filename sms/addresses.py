@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from foundation.telephone_numbers import NumberFault, PhoneNumber, read
 from sms import commands
@@ -17,6 +18,7 @@ def source_address(settings: SmscSettings) -> SmeAddress:
     return _sender(settings.reply_number or settings.source)
 
 
+@lru_cache(maxsize=64)
 def _sender(text: str) -> SmeAddress:
     digits = re.sub(r"[\s-]", "", text)
     if not re.fullmatch(r"\+?\d+", digits):

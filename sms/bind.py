@@ -21,7 +21,7 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.internet.protocol import Protocol as TwistedProtocol
-from twisted.internet.ssl import optionsForClientTLS
+from twisted.internet.ssl import Certificate, optionsForClientTLS
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -154,12 +154,13 @@ class Link(TwistedProtocol):
         self.session.paused = True
 
 
-def endpoint_for(settings: SmscSettings, reactor: object) -> IStreamClientEndpoint:
-    """TCP, or TLS with the certificate checked against the host's name."""
+def endpoint_for(settings: SmscSettings, reactor: object, trust: Certificate | None = None) -> IStreamClientEndpoint:
+    """TCP, or TLS with the certificate checked against the host's name; `trust` instead of the system's
+    authorities."""
     endpoint = HostnameEndpoint(reactor, settings.host, settings.port)
     if not settings.tls:
         return endpoint
-    return wrapClientTLS(optionsForClientTLS(settings.host), endpoint)
+    return wrapClientTLS(optionsForClientTLS(settings.host, trustRoot=trust), endpoint)
 
 
 @implementer(IStreamClientEndpoint)

@@ -26,6 +26,15 @@ class Binds:
         return DeferredList([service.stopService() for service in self._services], consumeErrors=True)
 
     @property
+    def any_bound(self) -> bool:
+        """Asked several times a message, so without a list."""
+        for service in self._services:
+            link = service.link
+            if link is not None and link.session.state is BindState.BOUND:
+                return True
+        return False
+
+    @property
     def bound(self) -> list[Link]:
         """Those that messages may be given to."""
         return [link for link in self.up if link.session.state is BindState.BOUND]
@@ -38,8 +47,8 @@ class Binds:
     def idlest(self) -> Link | None:
         """The bound one with the fewest requests on the wire; equals take turns."""
         bound = self.bound
-        if not bound:
-            return None
+        if len(bound) < 2:
+            return bound[0] if bound else None
         self._turn += 1
         turn = self._turn % len(bound)
         return min(bound[turn:] + bound[:turn], key=lambda link: link.session.in_flight)

@@ -12,13 +12,14 @@ from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from foundation.clock import Clocks, Saved
+from foundation.clock import Clocks, Monotonic, Saved
 from foundation.rate import Rate
 from foundation.telephone_numbers import PhoneNumber
 from sms import status
 from sms.addresses import phone_address, source_address
 from sms.bind import BindService, Link, endpoint_for
 from sms.binds import Binds
+from sms.daily import DailyTest
 from sms.deliveries import Deliveries, Ticket
 from sms.events import NotSubmitted, SmscStatus, TextEvent, TextListener, TextRequest
 from sms.pdu_operations import CancelSm
@@ -47,6 +48,8 @@ from sms.submission import Submission, outgoings
 _AHEAD_SECONDS = 0.1
 _AHEAD_WINDOWS = 2
 _LEAST_AHEAD = 4
+_FIRST_AHEAD = 32
+_REST_SECONDS = 1.0
 
 
 class SmscOwner(Protocol):
@@ -73,9 +76,10 @@ class Surroundings:
 
 
 class Smsc:
-    """What was reserved or begun and is not on the wire is at most `ahead` segments, a tenth of a second's worth and not
-    more than two windows: enough that saving never holds up the wire, little to take back when an action is closed, and
-    little whose fate is not known after a crash."""
+    """What was reserved or begun and is not on the wire is at most `most_ahead` segments, a tenth of a second's worth and
+    not more than two windows: enough that saving never holds up the wire, little to take back when an action is closed,
+    and little whose fate is not known after a crash. After a rest it begins with few, `ahead`, and doubles: the first of
+    many thousand leaves when the first few are saved, not when all of a tenth of a second are."""
 
     _log = Logger()
 
@@ -83,7 +87,8 @@ class Smsc:
         self.settings = settings
         self.rate = Rate(settings.segments_per_second)
         windows = _AHEAD_WINDOWS * settings.window * settings.binds
-        self.ahead = max(min(ceil(settings.segments_per_second * _AHEAD_SECONDS), windows), _LEAST_AHEAD)
+        self.most_ahead = max(min(ceil(settings.segments_per_second * _AHEAD_SECONDS), windows), _LEAST_AHEAD)
+        self.ahead = min(_FIRST_AHEAD, self.most_ahead)
         self.reserved = 0
         self.waiting = 0
         self._owner = owner
@@ -91,14 +96,19 @@ class Smsc:
         self._state = "down"
         self._last_error: tuple[str, Saved] | None = None
         self._submissions: dict[Outgoing, Submission] = {}
-        self._deliveries = Deliveries(settings, surroundings.clocks, surroundings.reactor, lambda: owner.listener)
+        clocks, reactor = surroundings.clocks, surroundings.reactor
+        self._daily = DailyTest(settings, clocks, reactor, self._send_test, self._note_test)
+        self._deliveries = Deliveries(settings, clocks, reactor, lambda: owner.listener, self._daily.took)
         self._was_full = False
+        self._begun_at = Monotonic(0.0)
         self.binds = Binds(self._bind, settings.binds)
 
     def startService(self) -> None:
         self.binds.startService()
+        self._daily.start()
 
     def stopService(self) -> Deferred[None]:
+        self._daily.stop()
         return self.binds.stopService().addCallback(lambda _: self._deliveries.stop())
 
     @property
@@ -130,13 +140,15 @@ class Smsc:
     @property
     def bound(self) -> bool:
         """Whether messages may be given to it."""
-        return self.settings.bind != "receiver" and bool(self.binds.bound)
+        return self.settings.bind != "receiver" and self.binds.any_bound
 
     @property
     def free(self) -> int:
         """Segments that may be reserved now."""
         if not self.bound:
             return 0
+        if self._around.clocks.now() - self._begun_at > _REST_SECONDS:
+            self.ahead = min(_FIRST_AHEAD, self.most_ahead)
         free = max(self.ahead - self.reserved - self.waiting, 0)
         self._was_full = self._was_full or free == 0
         return free
@@ -162,6 +174,7 @@ class Smsc:
     def _tell_room(self) -> None:
         if self._was_full and 2 * (self.reserved + self.waiting) <= self.ahead:
             self._was_full = False
+            self.ahead = min(2 * self.ahead, self.most_ahead)
             self._owner.room()
 
     # ---- sending
@@ -172,10 +185,24 @@ class Smsc:
     def begin(self, submission: Submission) -> None:
         """Save that it leaves, then give its segments to the bind."""
         request = submission.request
+        self._begun_at = self._around.clocks.now()
         self._count(submission, len(request.text.segments))
         leaving = saving(self._owner.listener.leaving, request.reference, self.settings.name)
         leaving.addCallbacks(self._saved, self._not_saved, callbackArgs=(submission,), errbackArgs=(submission,))
         leaving.addErrback(lambda failure: self._log.failure("a message was not begun", failure))
+
+    def _send_test(self, request: TextRequest) -> bool:
+        """The daily test takes the way of every message, but is nobody's delivery: nothing is saved of it."""
+        if not self.bound:
+            return False
+        submission = self.submission(request)
+        self._count(submission, len(request.text.segments))
+        self._saved(None, submission)
+        return True
+
+    def _note_test(self, fault: str | None) -> None:
+        if fault is not None:
+            self._note(fault)
 
     def cancel(self, submission: Submission) -> None:
         """What waits does not leave; what left is called back with cancel_sm as its id comes."""
@@ -214,7 +241,7 @@ class Smsc:
 
     def _end_early(self, submission: Submission, reason: str) -> None:
         self._count(submission, -submission.waiting)
-        self._owner.ended(submission, NotSubmitted(submission.request.reference, reason))
+        self._ended(submission, NotSubmitted(submission.request.reference, reason))
 
     def _count(self, submission: Submission, change: int) -> None:
         submission.waiting += change
@@ -227,7 +254,13 @@ class Smsc:
         if submission.refusal is not None or submission.not_left is not None:
             self._give_up_rest(submission)
         if submission.complete:
-            self._owner.ended(submission, submission.outcome())
+            self._ended(submission, submission.outcome())
+
+    def _ended(self, submission: Submission, event: TextEvent) -> None:
+        if self._daily.is_ours(submission.request):
+            self._daily.ended(event)
+        else:
+            self._owner.ended(submission, event)
 
     def _give_up_rest(self, submission: Submission) -> None:
         """One segment is lost for good: the others would be half a message."""

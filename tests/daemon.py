@@ -41,7 +41,10 @@ def eventually(ask: Callable[[], Any], seconds: float, what: str, every: float =
 class Daemon:
     """`burgernet run` in a directory of its own. `kill` is SIGKILL; `start` again is a restart on the same database."""
 
-    def __init__(self, directory: Path, trunks: str, smscs: str = "", voice: str = "", more: str = "") -> None:
+    def __init__(
+        self, directory: Path, trunks: str, smscs: str = "", voice: str = "", more: str = "", desk: str | None = None
+    ) -> None:
+        """`desk` is the URI of desk-7's phone; without it nobody is there."""
         self.directory = directory
         self.http_port, self.sip_port = free_port(), free_port(socket.SOCK_DGRAM)
         # Below the ports that the kernel gives out by itself, so that nobody else's is among them.
@@ -68,7 +71,7 @@ ports = "{rtp_first}-{rtp_first + 1999}"
 [[operator]]
 id = "desk-7"
 name = "Meldkamer Oost 7"
-uri = "sip:desk-7@127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
+uri = "{desk or f"sip:desk-7@127.0.0.1:{free_port(socket.SOCK_DGRAM)}"}"
 room = "oost"
 [callback]
 default_room = "oost"

@@ -51,8 +51,10 @@ def _made(server: str, name: str) -> None:
     template = "template0" if name == _TEMPLATE else _TEMPLATE
     administration = create_engine(server, isolation_level="AUTOCOMMIT")
     with administration.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8'"))
+        there = connection.execute(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": name}).scalar()
+        if not there:
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8'"))
     administration.dispose()
-    if name == _TEMPLATE:
+    if name == _TEMPLATE and not there:
         url = make_url(server).set(database=name).render_as_string(hide_password=False)
         open_database(url, "gw1").close()

@@ -28,6 +28,10 @@ SYSTEM_PACKAGES = {
     "chromium": "chromium",
     "cc": "gcc",
     "ps": "procps",
+    "baresip": "baresip-core",
+    "kamailio": "kamailio",
+    "rtpengine": "rtpengine-daemon",
+    "openssl": "openssl",
 }
 
 

@@ -66,7 +66,7 @@ def score(path: Path) -> Score:
 
 def main() -> None:
     named = [Path(argument) for argument in sys.argv[1:] if not argument.startswith("--")]
-    for path in named or [HERE / "messages.txt", HERE / "held_out.txt"]:
+    for path in named or [HERE / "messages.txt", HERE / "held_out.txt", HERE / "held_out_2.txt"]:
         result = score(path)
         print(f"{path.name}: {len(cases(path))} messages, {result.tokens} tokens, {result.share:.2%} right")
         if "--show" in sys.argv:

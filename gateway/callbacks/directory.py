@@ -19,10 +19,22 @@ from gateway.domain.identifiers import ActionId, DeskId
 from ivr.flows.tip import TipSounds
 
 
+class DeskSeen(Protocol):
+    """A desk as the house lists it, present or not."""
+
+    @property
+    def id(self) -> DeskId: ...
+
+    @property
+    def deputy(self) -> DeskId | None: ...
+
+
 class Directory(Protocol):
     """As in `gateway.engine.interface.Engine`."""
 
     async def desks_for(self, owner: DeskId | None, room: str | None) -> list[Desk]: ...
+
+    async def desks(self) -> Sequence[DeskSeen]: ...
 
     async def actions_of(self, caller: PhoneNumber, grace_seconds: float) -> list[Recipient]: ...
 
@@ -56,18 +68,10 @@ class About:
     desk: DeskId | None = None
 
 
-def stages(desks: Sequence[Desk], owner: DeskId | None) -> tuple[Stage, ...]:
-    """The owner alone, then the deputy alone, then all others at once; from the order of `Directory.desks_for`.
-
-    Where the owner is absent the first of the list takes the place: the deputy, if there is one.
-    """
-    remaining = [desk.id for desk in desks]
-    result: list[Stage] = []
-    if owner is not None and remaining:
-        first = desks[0]
-        result.append((remaining.pop(0),))
-        if first.id == owner and remaining and remaining[0] == first.deputy:
-            result.append((remaining.pop(0),))
-    if remaining:
-        result.append(tuple(remaining))
-    return tuple(result)
+def stages(desks: Sequence[Desk], owner: DeskId | None, deputy: DeskId | None) -> tuple[Stage, ...]:
+    """The owner alone, then the deputy alone, then all others at once; from the order of `Directory.desks_for`, in which
+    those who are absent are left out."""
+    present = [desk.id for desk in desks]
+    first = [desk for desk in (owner, deputy) if desk is not None and desk in present]
+    others = tuple(desk for desk in present if desk not in first)
+    return (*((desk,) for desk in dict.fromkeys(first)), *((others,) if others else ()))

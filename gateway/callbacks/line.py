@@ -72,7 +72,7 @@ class CallbackLine:
 
     async def _hand_over(self, callback: RunningCallback, owner: DeskId) -> None:
         desks = await self._directory.desks_for(owner, None)
-        callback.hand_over({desk.id: desk for desk in desks}, stages(desks, owner))
+        callback.hand_over({desk.id: desk for desk in desks}, stages(desks, owner, await self._deputy_of(owner)))
 
     async def _run(self, call: Call, about: About, owner: DeskId | None, *, greeting: bool) -> None:
         if about.action is not None:
@@ -81,7 +81,8 @@ class CallbackLine:
         callback = RunningCallback(call, about, self._around)
         self._running.add(callback)
         try:
-            await callback.run({desk.id: desk for desk in desks}, stages(desks, owner), greeting=greeting)
+            order = stages(desks, owner, await self._deputy_of(owner))
+            await callback.run({desk.id: desk for desk in desks}, order, greeting=greeting)
         finally:
             self._running.discard(callback)
 
@@ -103,6 +104,16 @@ class CallbackLine:
         except Exception:  # noqa: BLE001 - a shell boundary: whatever fails, the caller can leave a tip
             log.failure("desks for a caller could not be looked up")
             return []
+
+    async def _deputy_of(self, owner: DeskId | None) -> DeskId | None:
+        """Also of an owner who is absent, whom `desks_for` leaves out."""
+        if owner is None:
+            return None
+        try:
+            return next((desk.deputy for desk in await self._directory.desks() if desk.id == owner), None)
+        except Exception:  # noqa: BLE001 - a shell boundary: without a deputy the whole room is rung
+            log.failure("the deputy of an owner could not be looked up")
+            return None
 
     def _keep(self, call: Call, action: ActionId | None) -> None:
         self._log_failure(self._directory.save_call(call_view(call.record, action)), "call record was not saved")

@@ -74,7 +74,7 @@ def test_trunk(invocation: Invocation, /, name: str, **options: Any) -> None:
     Tried from the configuration, beside a daemon that may run. With a daemon's --url and no configuration at hand:
     how that daemon sees it.
     """
-    if invocation.config_path is not None or invocation.url_option is None:
+    if invocation.config_path is not None:
         test_from_configuration(invocation.configuration(), name, TestOptions(**options))
         return
     with api(invocation) as daemon:

@@ -8,8 +8,10 @@ from foundation.clock import Saved
 from foundation.telephone_numbers import PhoneNumber
 from gateway.domain.identifiers import AttemptId, DeliveryKey, DeskId
 from gateway.domain.outcomes import Outcome
+from gateway.domain.values import quickly_made
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """Saved before anything leaves; then handed to its channel.
@@ -32,6 +34,7 @@ class Attempt:
         return self.key.recipient
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Wire:
     """What a bill or a complaint is checked against; all that is known, None where nothing is.
@@ -52,6 +55,7 @@ class Wire:
     heard_milliseconds: int | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Sent:
     """It is about to leave on `wire.peer`; committed before the INVITE or submit_sm itself."""
@@ -59,6 +63,7 @@ class Sent:
     wire: Wire
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Heard:
     """80 % of the message was played to an open line; committed at once, so that a crash calls nobody again."""
@@ -73,6 +78,7 @@ class KeyPressed:
     meaning: str
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """The SMSC took every segment (`sent`); a receipt may follow, minutes later or never. Ends the attempt."""
@@ -80,6 +86,7 @@ class Accepted:
     wire: Wire
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Receipted:
     """The last word of the SMSC on an accepted or uncertain message: `delivered`, `undeliverable` or `rejected`."""
@@ -88,6 +95,7 @@ class Receipted:
     wire: Wire
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Uncertain:
     """submit_sm left and no response came before the connection was lost: the fate is not known."""

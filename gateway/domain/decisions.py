@@ -26,6 +26,7 @@ from gateway.domain.attempt import (
 )
 from gateway.domain.delivery import Delivery, DeliveryRules, DeliveryState, Situation
 from gateway.domain.outcomes import ChannelName, Outcome, reached
+from gateway.domain.values import quickly_made
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class NoReceipt:
 DeliveryEvent = AttemptEvent | Picked | Interrupted | PeersExhausted | NoReceipt
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Wait:
     """Back in the scheduler's hands, not before `until`."""

@@ -12,6 +12,7 @@ from enum import StrEnum
 from foundation.clock import Saved
 from gateway.domain.identifiers import AttemptId, DeliveryKey
 from gateway.domain.outcomes import Outcome
+from gateway.domain.values import quickly_made
 
 _ORDINAL_SHIFT = 40
 _DELIVERY_MASK = (1 << _ORDINAL_SHIFT) - 1
@@ -47,6 +48,7 @@ class DeliveryState(StrEnum):
     DONE = "done"
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """As it is saved. `id` is its row; `attempts` those that count against the cap, `ordinal` all that were begun.
@@ -118,6 +120,7 @@ class DeliveryRules:
     leave_unknown: frozenset[str] = frozenset()
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Situation:
     """What a decision must know beside the delivery. `halted`: the word for what the action's end stopped (`stopped` or

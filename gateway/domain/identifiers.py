@@ -7,6 +7,7 @@ from typing import NewType
 
 from foundation.telephone_numbers import PhoneNumber
 from gateway.domain.outcomes import ChannelName, MessageKind
+from gateway.domain.values import quickly_made
 
 ActionId = NewType("ActionId", str)
 """Short, unguessable, URL-safe; shown to operators."""
@@ -23,6 +24,7 @@ Epoch = NewType("Epoch", int)
 """Grows each time a node takes a lease; a write that carries an older one than the row's is refused."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, order=True)
 class DeliveryKey:
     """One recipient of one message of one action on one channel: what has exactly one outcome, always."""

@@ -87,8 +87,12 @@ class ReceiptMatching:
         self._parts.expect(found.attempt, found.parts, found.delivered)
         return found.attempt
 
-    async def keep_part(self, attempt: AttemptId, message_id: str) -> None:
-        await self._lookup.keep_part(attempt, message_id)
+    def known(self, receipt: Receipt) -> AttemptId | None:
+        """By the ids of this process alone."""
+        return self._ids.get((receipt.smsc, receipt.message_id))
+
+    def keep_part(self, attempt: AttemptId, message_id: str) -> Deferred[None]:
+        return self._lookup.keep_part(attempt, message_id)
 
     def stop(self) -> None:
         for early in self._early.values():

@@ -24,13 +24,14 @@ from gateway.engine.running import RunningAction
 from gateway.store.actions import ActionRecord, actions_in, milestones_of, nodes_at_work
 from gateway.store.closing import hold_for_quiet
 from gateway.store.deliveries import count_open, take_over, tried_before
-from gateway.store.journal import forget_orphans, orphans
+from gateway.store.dialogs import forget_orphans, orphans
+from gateway.store.faults import StoreFault
 from gateway.store.leases import gone, shared, take_lease
 from gateway.store.reader import Reader
 from gateway.store.schema import deliveries
 from ivr.call import SavedDialog
 
-_LOOK_SECONDS = 15.0
+_LOOK_SECONDS = 20.0
 _UNDER_WAY = (DeliveryState.STARTING, DeliveryState.SENT, DeliveryState.HEARD)
 
 EndOrphans = Callable[[list[SavedDialog]], Awaitable[None]]
@@ -48,11 +49,11 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class _Vacant:
-    """Nodes that are gone and left actions behind, and their calls on the wire; `again`: there may be more later."""
+    """Nodes that are gone and left actions behind, and their calls on the wire; `shared`: there may be more later."""
 
     nodes: list[NodeName]
     dialogs: list[SavedDialog]
-    again: bool
+    shared: bool
 
 
 class Recovery:
@@ -83,7 +84,10 @@ class Recovery:
         lease = await self._parts.writer.run(lambda connection: take_lease(connection, self._node, now), patient=True)
         self._parts.runner.lease = lease
         self._parts.scheduler.epoch = lease.epoch
-        await self._adopt()
+        vacant = await self._parts.writer.run(self._vacant, patient=True)
+        await self._adopt(vacant)
+        if vacant.shared:
+            self._look_later()
         self._parts.scheduler.open()
 
     async def _end(self, left: list[SavedDialog]) -> None:
@@ -92,19 +96,27 @@ class Recovery:
             await self._end_orphans(left)
             await self._parts.writer.run(lambda connection: forget_orphans(connection, left), patient=True)
 
-    async def _adopt(self) -> None:
+    async def _adopt(self, vacant: _Vacant) -> None:
         """Take over what this node itself or one that is gone had begun."""
-        vacant = await self._parts.writer.run(self._vacant, patient=True)
         if vacant.nodes:
             await self._end(vacant.dialogs)
             for each in await self._parts.writer.run(lambda one: self._take_over(one, vacant.nodes), patient=True):
                 await self._resume(each)
-        if vacant.again and self._end_orphans is not None:
+
+    def _look_later(self) -> None:
+        if self._end_orphans is not None:
             self._look_timer = self._parts.reactor.callLater(_LOOK_SECONDS, self._look_again)
 
     def _look_again(self) -> None:
-        adopted = Deferred.fromCoroutine(self._adopt())
+        adopted = Deferred.fromCoroutine(self._adopt_later())
         adopted.addErrback(lambda failure: self._log.failure("actions of another node not taken over", failure))
+        adopted.addCallback(lambda _: self._look_later())
+
+    async def _adopt_later(self) -> None:
+        try:
+            await self._adopt(await self._reader.read(self._vacant))
+        except StoreFault as trouble:
+            self._log.warn("other nodes not looked at {reason}", reason=str(trouble))
 
     def _vacant(self, connection: Connection) -> _Vacant:
         """This node's own calls are ended at the start, those in the database since then are up."""

@@ -6,10 +6,11 @@ own messages, else by what the store knows.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -32,10 +33,11 @@ STOP_CONFIRMATION = "U krijgt geen sms van Burgernet meer. Weer meedoen? Meld u 
 
 @dataclass(frozen=True, slots=True)
 class TextHooks:
-    """`opt_out` ends SMS for a number at once; `save_reply` keeps what a person (None: a name or short code) wrote, with
+    """`opt_out` ends SMS for a number at once, and says False where it had ended before: then STOP is not confirmed again,
+    however long ago that was; `save_reply` keeps what a person (None: a name or short code) wrote, with
     when. Both return after the commit."""
 
-    opt_out: Callable[[PhoneNumber], Awaitable[None]]
+    opt_out: Callable[[PhoneNumber], Awaitable[bool | None]]
     save_reply: Callable[[PhoneNumber | None, str, Saved], Awaitable[object]]
 
 
@@ -75,7 +77,7 @@ class TextChannel:
         self._running: dict[AttemptId, _Running] = {}
         self._parts = ReceiptParts()
         self._receipts = ReceiptMatching(receipts, reactor, self._parts)
-        self._left: Counter[tuple[str, PhoneNumber | None]] = Counter()
+        self._left: dict[tuple[str, PhoneNumber | None], int] = {}
         self._own_reference = 0
         self._confirmed: OrderedDict[PhoneNumber, None] = OrderedDict()
         service.listen(self)
@@ -146,22 +148,24 @@ class TextChannel:
 
     # ---- sms.events.TextListener
 
-    async def leaving(self, reference: int, smsc: str) -> None:
-        """Saves `Sent`; raises what the engine raises where nothing may leave any more."""
+    def leaving(self, reference: int, smsc: str) -> Deferred[None]:
+        """Saves `Sent`; fails with what the engine says where nothing may leave any more."""
         running = self._running.get(AttemptId(reference))
         if running is None:
-            return
-        self._count_left(running, -1)
+            return succeed(None)
+        if running.wire.peer is not None:
+            self._count_left(running, running.wire.peer, -1)
         running.wire = Wire(peer=smsc, segments=running.segments)
-        self._count_left(running, 1)
-        await self._engine.attempt_event(running.attempt.id, Sent(running.wire))
+        self._count_left(running, smsc, 1)
+        return self._engine.attempt_event(running.attempt.id, Sent(running.wire))
 
     def text_event(self, event: TextEvent) -> None:
         attempt = AttemptId(event.reference)
         running = self._running.pop(attempt, None)
         if running is None:
             return
-        self._count_left(running, -1)
+        if running.wire.peer is not None:
+            self._count_left(running, running.wire.peer, -1)
         if isinstance(event, (events.Accepted, events.Uncertain)):
             self._receipts.remember(attempt, event.smsc, event.message_ids)
             whole = isinstance(event, events.Accepted) or not event.message_ids
@@ -172,33 +176,43 @@ class TextChannel:
             smsc, message_ids = event.smsc, event.message_ids
             saved.addCallback(lambda _: self._receipts.release(attempt, smsc, message_ids))
 
-    async def receipt(self, receipt: Receipt) -> None:
+    def receipt(self, receipt: Receipt) -> Deferred[None]:
         outcome = outcome_of(receipt.status)
         if not receipt.final or outcome is None:
-            return
+            return succeed(None)
+        known = self._receipts.known(receipt)
+        if known is None:
+            return Deferred.fromCoroutine(self._look_up(receipt, outcome))
+        return self._receipted(known, receipt, outcome)
+
+    async def _look_up(self, receipt: Receipt, outcome: Outcome) -> None:
         attempt = await self._receipts.attempt_of(receipt, may_be_early=self._may_be_early(receipt))
         if attempt is None:
             self._log.warn("receipt of an unknown message {smsc}", smsc=receipt.smsc, status=receipt.status)
             return
+        await self._receipted(attempt, receipt, outcome)
+
+    def _receipted(self, attempt: AttemptId, receipt: Receipt, outcome: Outcome) -> Deferred[None]:
+        """No coroutine: this is what each of many thousand receipts takes."""
         whole = self._parts.add(attempt, receipt.message_id, outcome)
         if whole is None:
-            await self._receipts.keep_part(attempt, receipt.message_id)
-            return
+            return self._receipts.keep_part(attempt, receipt.message_id)
         wire = Wire(
             peer=receipt.smsc,
             reference=receipt.message_id or None,
             receipt_status=receipt.status,
             error=receipt.error or None,
         )
-        await self._engine.attempt_event(attempt, Receipted(whole, wire))
+        return self._engine.attempt_event(attempt, Receipted(whole, wire))
 
     async def reply(self, reply: Reply) -> None:
         """Saved whatever it says; STOP ends SMS for the number before the SMSC hears that its message has come."""
         await self._hooks.save_reply(reply.sender, reply.text, reply.received_at)
         if reply.sender is not None and wants_stop(reply.text):
-            await self._hooks.opt_out(reply.sender)
+            newly = await self._hooks.opt_out(reply.sender)
             self._log.info("opted out by SMS {number}", number=reply.sender.masked)
-            self._confirm(reply.sender)
+            if newly is not False:
+                self._confirm(reply.sender)
 
     def capacity_changed(self) -> None:
         if self._listener is not None:
@@ -208,15 +222,15 @@ class TextChannel:
         """Whether a response that is still to come may bring this receipt's id."""
         return (receipt.smsc, receipt.number) in self._left
 
-    def _count_left(self, running: _Running, change: int) -> None:
+    def _count_left(self, running: _Running, peer: str, change: int) -> None:
         """Of each SMSC by number, and in all (None): asked at every receipt, so never by a look through all that run."""
-        peer = running.wire.peer
-        if peer is None:
-            return
+        left = self._left
         for key in ((peer, running.attempt.number), (peer, None)):
-            self._left[key] += change
-            if self._left[key] <= 0:
-                del self._left[key]
+            count = left.get(key, 0) + change
+            if count:
+                left[key] = count
+            else:
+                del left[key]
 
     # ---- replies
 

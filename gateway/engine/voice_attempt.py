@@ -136,6 +136,7 @@ class VoiceAttempt:
             return NotSent(str(refused))
         self._call, self._stage = call, Stage.CALLING
         self._wire = replace(self._wire, reference=call.record.call_id)
+        self._keep(call)
         call.on_end(lambda _: self._keep(call))
         try:
             await call.answered()
@@ -204,8 +205,8 @@ class VoiceAttempt:
         self._wire = replace(self._wire, sip_code=ending.sip_code, q850_cause=ending.q850_cause)
         if ending.cause is EndCause.TRUNK_FAULT:
             return PeerFault(self._wire, ending.retry_after)
-        if ending.cause is EndCause.CANCELLED:
-            return NotSent("cancelled before the answer")
+        if ending.cause in (EndCause.CANCELLED, EndCause.SHUT_DOWN):
+            return NotSent(f"{ending.cause} before the answer")
         return self._outcome(UNANSWERED[ending.cause])
 
     def _answered(self, milliseconds: int, enough: bool, key: bool, ending: Ending | None) -> AttemptEvent:
@@ -216,16 +217,26 @@ class VoiceAttempt:
             return self._outcome(Outcome.HEARD_CONFIRMED)
         if enough:
             return self._outcome(Outcome.HEARD)
-        if milliseconds == 0 and (ending is None or ending.by != "them"):
-            return self._nothing_heard(ending)
+        if ending is None or ending.by != "them":
+            return self._cut_by_us(milliseconds, ending)
         return self._outcome(Outcome.HEARD_PART)
 
-    def _nothing_heard(self, ending: Ending | None) -> AttemptEvent:
-        """It was answered and no word of ours reached an open line: held all the time, cut by us, or our sound died."""
-        if ending is not None and ending.cause is EndCause.CANCELLED:
-            return NotSent("cancelled before a word was heard")
-        held = ending is None or ending.by == "us"
-        return self._outcome(Outcome.NO_ANSWER if held else Outcome.TRUNK_FAILURE)
+    def _cut_by_us(self, milliseconds: int, ending: Ending | None) -> AttemptEvent:
+        """It was answered and not heard, and the person did not hang up: held all the time, or ended by our own doing.
+        Whoever heard a part of it when the action was closed was reached; when we failed them they are called again."""
+        match None if ending is None else ending.cause:
+            case None:
+                return self._outcome(Outcome.HEARD_PART if milliseconds else Outcome.NO_ANSWER)
+            case EndCause.CANCELLED if milliseconds:
+                return self._outcome(Outcome.HEARD_PART)
+            case EndCause.CANCELLED:
+                return NotSent("cancelled before a word was heard")
+            case EndCause.MEDIA_LOST:
+                return self._outcome(Outcome.TRUNK_FAILURE)
+            case EndCause.SHUT_DOWN:
+                return NotSent("the gateway stopped")
+            case _:
+                return self._outcome(Outcome.HEARD_PART if milliseconds else Outcome.NO_ANSWER)
 
     def _outcome(self, outcome: Outcome) -> Ended:
         return Ended(outcome, self._wire)

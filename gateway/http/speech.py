@@ -27,6 +27,7 @@ from gateway.http.waveforms import drawn
 from prompts import texts
 from prompts.lexicon import BadLexicon, Entry, entry
 from prompts.library import Library, Rendering
+from prompts.speech import NothingToSay
 from prompts.waveform import Waveform
 
 SVG = "image/svg+xml"
@@ -158,11 +159,14 @@ class SpeechCalls:
             raise Problem(422, f"There is no voice {body.voice!r}; choose one of {', '.join(voices)}.")
         text = texts.alert(body.text, body.language) if body.alert else body.text
         trial = None if body.entry is None else _checked(body.entry)
-        if body.voice is None and body.words_per_minute is None and trial is None:
-            rendering = await self._library.rendering(text, body.language)
-        else:
-            rate = body.words_per_minute or self._library.words_per_minute
-            rendering = await self._library.audition(text, body.language, body.voice or voices[0], rate, trial)
+        try:
+            if body.voice is None and body.words_per_minute is None and trial is None:
+                rendering = await self._library.rendering(text, body.language)
+            else:
+                rate = body.words_per_minute or self._library.words_per_minute
+                rendering = await self._library.audition(text, body.language, body.voice or voices[0], rate, trial)
+        except NothingToSay as error:
+            raise Problem(422, f"Write something: {error}.") from error
         return SpeechAnswer.of(rendering, await self._picture(rendering.sound.stem.name))
 
     async def audio(self, asked: Asked[Any]) -> Answered:

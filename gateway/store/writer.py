@@ -19,11 +19,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from gateway.store.dialogs import DialogWrite, apply_dialogs
 from gateway.store.faults import StoreUnavailable, unavailable
 from gateway.store.writes import DeliveryWrite, apply_writes
 
 Result = TypeVar("Result")
 Work = Callable[[Connection], Result]
+Write = DeliveryWrite | DialogWrite
 
 _LARGEST_GROUP = 4_000
 _RETRY_SECONDS = 1.0
@@ -35,7 +37,7 @@ class Job:
     `doubt`: the transaction of the server that it was in when no answer to the COMMIT came."""
 
     deferred: Deferred[Any]
-    write: DeliveryWrite | None
+    write: Write | None
     work: Work[Any] | None
     patient: bool
     result: object = None
@@ -49,8 +51,9 @@ class Writer(Protocol):
     @property
     def trouble(self) -> str | None: ...
 
-    def write(self, write: DeliveryWrite) -> Deferred[None]:
-        """Save one decision; fires after the commit. Waits where the store is unavailable; fails with LeaseLost."""
+    def write(self, write: Write) -> Deferred[None]:
+        """Save one decision or dialog; fires after the commit. Waits where the store is unavailable; fails with
+        LeaseLost."""
         ...
 
     def run(self, work: Work[Result], *, patient: bool = False) -> Deferred[Result]:
@@ -64,7 +67,7 @@ def commit(engine: Engine, jobs: Sequence[Job]) -> None:
     given again; what a lost COMMIT did save is found out then."""
     try:
         with engine.begin() as connection:
-            pass
+            jobs = _settle_doubt(connection, jobs)
             _apply(connection, jobs)
             _doubt(connection, jobs)
         return
@@ -108,18 +111,26 @@ def _settle_doubt(connection: Connection, jobs: Sequence[Job]) -> Sequence[Job]:
 
 
 def _apply(connection: Connection, jobs: Sequence[Job]) -> None:
-    gathered: list[DeliveryWrite] = []
+    gathered: list[Write] = []
     for job in jobs:
         job.error = None
         if job.write is not None:
             gathered.append(job.write)
             continue
-        if gathered:
-            apply_writes(connection, gathered)
-            gathered = []
+        _write(connection, gathered)
+        gathered = []
         _work(connection, job)
-    if gathered:
-        apply_writes(connection, gathered)
+    _write(connection, gathered)
+
+
+def _write(connection: Connection, writes: Sequence[Write]) -> None:
+    """Each kind at once: they are of different tables, so that only the order within a kind means anything."""
+    decisions = [write for write in writes if type(write) is DeliveryWrite]
+    if decisions:
+        apply_writes(connection, decisions)
+    calls = [write for write in writes if type(write) is DialogWrite]
+    if calls:
+        apply_dialogs(connection, calls)
 
 
 def _work(connection: Connection, job: Job) -> None:
@@ -141,7 +152,7 @@ def _apply_alone(connection: Connection, job: Job) -> None:
         return
     try:
         with connection.begin_nested():
-            apply_writes(connection, [job.write])
+            _write(connection, [job.write])
         job.error = None
     except Exception as error:  # shell boundary: handed to whoever asked
         if unavailable(error) is not None:
@@ -184,7 +195,7 @@ class ThreadedWriter:
         self._jobs.put(None)
         self._thread.join()
 
-    def write(self, write: DeliveryWrite) -> Deferred[None]:
+    def write(self, write: Write) -> Deferred[None]:
         deferred: Deferred[None] = Deferred()
         self._jobs.put(Job(deferred, write, None, patient=True))
         return deferred
@@ -249,7 +260,7 @@ class InlineWriter:
         self._planned = False
         self.trouble: str | None = None
 
-    def write(self, write: DeliveryWrite) -> Deferred[None]:
+    def write(self, write: Write) -> Deferred[None]:
         deferred: Deferred[None] = Deferred()
         self._add(Job(deferred, write, None, patient=True), 0.0)
         return deferred

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, update
+from sqlalchemy import Connection, insert, update
+from sqlalchemy.dialects.postgresql import Insert
 
 from foundation.clock import Saved
 from gateway.domain.attempt import Wire
@@ -21,7 +21,7 @@ from gateway.domain.outcomes import Outcome
 from gateway.store.closing import ClosingTerms, insert_closing_for
 from gateway.store.counting import Changes, change_counters
 from gateway.store.faults import LeaseLost
-from gateway.store.prepared import Prepared, Row
+from gateway.store.prepared import Given, Prepared, Row, inserting, types_of
 from gateway.store.schema import actions, attempts, deliveries, message_ids, microseconds
 from gateway.store.schema import milestones as milestone_rows
 
@@ -57,47 +57,62 @@ class DeliveryWrite:
     milestones: Sequence[int] = field(default=())
 
 
+_CHANGED = (
+    "state",
+    "outcome",
+    "attempts",
+    "ordinal",
+    "not_before",
+    "avoid",
+    "possible_duplicate",
+    "version",
+    "updated_at",
+)
 _UPDATE_DELIVERY = Prepared(
-    update(deliveries)
-    .where(
-        deliveries.c.id == bindparam("row"),
-        deliveries.c.version == bindparam("expected"),
-        deliveries.c.lease_epoch == bindparam("epoch"),
-    )
-    .values(
-        {
-            name: bindparam(f"new_{name}")
-            for name in (
-                "state",
-                "outcome",
-                "attempts",
-                "ordinal",
-                "not_before",
-                "avoid",
-                "possible_duplicate",
-                "version",
-                "updated_at",
-            )
-        }
-    )
+    {
+        "row": deliveries.c.id.type,
+        "expected": deliveries.c.version.type,
+        "epoch": deliveries.c.lease_epoch.type,
+        **types_of((deliveries.c[name] for name in _CHANGED), "new_"),
+    },
+    lambda given: (
+        update(deliveries)
+        .where(
+            deliveries.c.id == given["row"],
+            deliveries.c.version == given["expected"],
+            deliveries.c.lease_epoch == given["epoch"],
+        )
+        .values({name: given[f"new_{name}"] for name in _CHANGED})
+    ),
 )
-_BEGUN = ("id", "started_at", "possible_duplicate", "interrupted")
-_INSERT_ATTEMPT = Prepared(insert(attempts), _BEGUN)
+_INSERT_ATTEMPT = Prepared(
+    types_of((attempts.c.id, attempts.c.started_at, attempts.c.possible_duplicate, attempts.c.interrupted)),
+    lambda given: inserting(attempts, given),
+)
 
 
-_FORGET_ID = Prepared(
-    delete(message_ids).where(
-        message_ids.c.smsc == bindparam("smsc"), message_ids.c.message_id == bindparam("message_id")
+def _keep_id(given: Given) -> Insert:
+    new = inserting(message_ids, given)
+    return new.on_conflict_do_update(
+        index_elements=["smsc", "message_id"], set_={"attempt": new.excluded.attempt, "at": new.excluded.at}
     )
-)
-_KEEP_ID = Prepared(insert(message_ids), ("smsc", "message_id", "attempt", "at"))
+
+
+_KEEP_ID = Prepared(types_of(message_ids.c), _keep_id)
 
 
 @cache
 def _update_attempt(columns: tuple[str, ...]) -> Prepared:
     """The update of these columns of an attempt: there are as many as there are kinds of news of one."""
-    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in columns}
-    return Prepared(update(attempts).where(attempts.c.id == bindparam("row")).values(values))
+    types = {"row": attempts.c.id.type, **types_of((attempts.c[name] for name in columns), "new_")}
+    return Prepared(
+        types,
+        lambda given: (
+            update(attempts)
+            .where(attempts.c.id == given["row"])
+            .values({name: given[f"new_{name}"] for name in columns})
+        ),
+    )
 
 
 def apply_writes(connection: Connection, writes: Sequence[DeliveryWrite]) -> None:
@@ -224,10 +239,8 @@ def _keep_message_ids(connection: Connection, writes: Iterable[DeliveryWrite]) -
         if write.attempt is not None
         for pair in write.message_ids
     }
-    if not rows:
-        return
-    _FORGET_ID.run(connection, list(rows.values()))
-    _KEEP_ID.run(connection, list(rows.values()))
+    if rows:
+        _KEEP_ID.run(connection, list(rows.values()))
 
 
 def _rest(connection: Connection, writes: Iterable[DeliveryWrite]) -> None:

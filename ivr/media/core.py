@@ -15,11 +15,10 @@ from foundation.deadlines import Deadlines
 from foundation.endpoints import Address
 from ivr.media import relaying
 from ivr.media.dtmf import Press
-from ivr.media.hearing import BeepHeard, Heard, Hearing, KeyHeard, VoiceBegan, VoiceEnded
+from ivr.media.hearing import Heard, Hearing, KeyHeard, told
 from ivr.media.keeping import Keeping
 from ivr.media.leg import TRANSITIONS, Leg, Line, LineEvent, line_event, literal, usable
 from ivr.media.messages import (
-    Beep,
     Bridge,
     CloseLeg,
     Connect,
@@ -36,7 +35,6 @@ from ivr.media.messages import (
     SendDigit,
     StopPlaying,
     StopRecording,
-    Talking,
     ToWorker,
     Unbridge,
 )
@@ -270,7 +268,8 @@ class MediaCore:
 
     def _take(self, leg: Leg, header: Header, payload: bytes, now: Monotonic) -> None:
         assert leg.remote is not None
-        self._datagrams.extend(relaying.forward(leg, header, payload, now))
+        if leg.relay is not None:
+            self._datagrams.extend(relaying.forward(leg, header, payload, now))
         if header.payload_type == leg.remote.telephone_event:
             leg.reception.count_unheard(1)
             self._pressed(leg, leg.digits.receive(header, payload, now), now)
@@ -291,16 +290,10 @@ class MediaCore:
         leg = self._legs.get(heard.leg)
         if leg is None:
             return
-        number, generation = MediaLegId(leg.number), leg.generation
-        match heard:
-            case VoiceBegan():
-                self._messages.append(Talking(number, generation, began=True, milliseconds=heard.milliseconds))
-            case VoiceEnded():
-                self._messages.append(Talking(number, generation, began=False, milliseconds=heard.milliseconds))
-            case BeepHeard():
-                self._messages.append(Beep(number, generation, heard.hertz, heard.milliseconds))
-            case KeyHeard():
-                self._pressed(leg, [Press(heard.digit, heard.milliseconds)], now, as_tone=True)
+        if isinstance(heard, KeyHeard):
+            self._pressed(leg, [Press(heard.digit, heard.milliseconds)], now, as_tone=True)
+        else:
+            self._messages.append(told(heard, leg.generation))
 
     def _pressed(self, leg: Leg, presses: list[Press], now: Monotonic, *, as_tone: bool = False) -> None:
         peer = leg.peer

@@ -15,6 +15,7 @@ from foundation.clock import Monotonic
 from foundation.sound import Codec
 from ivr.media.analysis import FRAME, FRAME_MILLISECONDS, KEYS, Features, features
 from ivr.media.codecs import Transcoder, silence
+from ivr.media.messages import Beep, MediaLegId, Talking
 
 Wanted = Literal["talking", "beep", "digits"]
 
@@ -63,6 +64,15 @@ class KeyHeard:
 
 
 Heard = VoiceBegan | VoiceEnded | BeepHeard | KeyHeard
+
+
+def told(heard: VoiceBegan | VoiceEnded | BeepHeard, generation: int) -> Talking | Beep:
+    """The same as the daemon is told of it."""
+    leg = MediaLegId(heard.leg)
+    if isinstance(heard, BeepHeard):
+        return Beep(leg, generation, heard.hertz, heard.milliseconds)
+    return Talking(leg, generation, isinstance(heard, VoiceBegan), heard.milliseconds)
+
 
 _STATE = numpy.dtype(
     [
@@ -153,7 +163,7 @@ class Hearing:
         self._fall_silent(now)
         heard: list[Heard] = []
         rounds, self._rounds = self._rounds, []
-        for frames in rounds:
+        for frames in filter(None, rounds):
             for row in frames:
                 self._by_row[row].rounds = 0
             rows = numpy.fromiter(frames, dtype=numpy.intp, count=len(frames))

@@ -1,7 +1,7 @@
-"""Packets put back in order, for what can't take them otherwise: decoding G.722, recording. No I/O, no clock.
+"""Packets put back in order for a recording. No I/O, no clock. (A bridge has `ivr.media.playout`.)
 
 A packet in order is passed on at once, so that nothing is delayed on a good line; only behind a gap is waited, and then
-for a number of packets, not for a time. The far phone's own jitter buffer does the rest.
+for a number of packets, not for a time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ class Ordered(NamedTuple):
     sequence: int
     timestamp: int
     payload: bytes
-    is_event: bool = False
 
 
 class Reorder:
@@ -28,8 +27,8 @@ class Reorder:
         self._next: int | None = None
         self._waiting: dict[int, Ordered] = {}
 
-    def push(self, sequence: int, timestamp: int, payload: bytes, *, is_event: bool = False) -> list[Ordered]:
-        entry = Ordered(sequence, timestamp, payload, is_event)
+    def push(self, sequence: int, timestamp: int, payload: bytes) -> list[Ordered]:
+        entry = Ordered(sequence, timestamp, payload)
         if self._next is None:
             self._next = sequence
         step = sequence_step(sequence, self._next)

@@ -20,16 +20,22 @@ Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 Tone = Literal["ringback", "beep", "busy", "attention", "test"]
 
 SrtpSuite = Literal["AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"]
+SRTP_KEY_OCTETS = 30
+"""A master key of 16 and a salt of 14, for both suites (RFC 4568 §6.2)."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SrtpKeys:
     """What SDES agreed (RFC 4568): the suite, and for each direction 30 bytes, master key then salt. Its text shows no
-    key, so that no log can."""
+    key, so that no log can. Raises ValueError for keys of another length."""
 
     suite: SrtpSuite
     sending: bytes
     receiving: bytes
+
+    def __post_init__(self) -> None:
+        if len(self.sending) != SRTP_KEY_OCTETS or len(self.receiving) != SRTP_KEY_OCTETS:
+            raise ValueError(f"an SRTP master key with its salt has {SRTP_KEY_OCTETS} bytes")
 
     def __repr__(self) -> str:
         return f"SrtpKeys({self.suite})"

@@ -40,7 +40,6 @@ class Playout:
     """One direction. Octets are RTP ticks in every codec here, so that places in the stream are timestamps."""
 
     def __init__(self, source: Codec, target: Codec) -> None:
-        self.concealed = 0
         self._source: Codec = source
         self._transcoder = None if source == target else Transcoder(source, target)
         self._depth = DEPTH_MILLISECONDS * BYTES_A_MILLISECOND
@@ -138,7 +137,6 @@ class Playout:
         return bytes(out)
 
     def _concealment(self, octets: int) -> bytes:
-        self.concealed += octets
         piece, self._last = self._last[:octets], b""
         return piece + self._stillness(octets - len(piece))
 

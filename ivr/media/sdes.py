@@ -13,10 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import get_args
 
-from ivr.media.messages import SrtpKeys, SrtpSuite
-
-KEY_OCTETS = 30
-"""A master key of 16 octets and a salt of 14, for both suites (§6.2.1, §6.2.2)."""
+from ivr.media.messages import SRTP_KEY_OCTETS, SrtpKeys, SrtpSuite
 
 _TAG = re.compile(r"[0-9]{1,9}\Z")
 _SUITES: dict[str, SrtpSuite] = {suite: suite for suite in get_args(SrtpSuite)}
@@ -56,7 +53,7 @@ def parse(value: str) -> Crypto | None:
         octets = base64.b64decode(key + "=" * (-len(key) % 4), validate=True)
     except (binascii.Error, ValueError):
         return None
-    return Crypto(int(fields[0]), _SUITES[fields[1]], octets) if len(octets) == KEY_OCTETS else None
+    return Crypto(int(fields[0]), _SUITES[fields[1]], octets) if len(octets) == SRTP_KEY_OCTETS else None
 
 
 def first_usable(values: Iterable[str]) -> Crypto | None:

@@ -144,7 +144,8 @@ class LegSocket:
         if not self.reports_connected:
             return
         protected = data if self.protection is None else self.protection.protect_report(data)
-        self.rtcp.send(protected)
+        if protected is not None:
+            self.rtcp.send(protected)
 
     def receive_report(self) -> bytes | None:
         """A datagram of the RTCP peer; None for one that does not prove to be. Raises OSError."""

@@ -41,8 +41,11 @@ class Protection:
         buffer[: len(clear)] = clear
         return len(clear)
 
-    def protect_report(self, data: bytes) -> bytes:
-        return bytes(self._sending.protect_rtcp(data))
+    def protect_report(self, data: bytes) -> bytes | None:
+        try:
+            return bytes(self._sending.protect_rtcp(data))
+        except (Error, ValueError):
+            return None
 
     def unprotect_report(self, data: bytes | memoryview) -> bytes | None:
         try:

@@ -44,6 +44,7 @@ _EVENTS_A_TURN = 256
 _LONGEST_DATAGRAM = 2048
 _LONGEST_WAIT = 1.0
 _MOST_UNSENT = 8 << 20
+_MOST_WAITING = 1024  # more datagrams than a receive buffer holds
 _GATHER_SECONDS = 0.001
 """While bridges pass packets they are gathered for so long: a turn costs 60 µs, a packet in it 10."""
 
@@ -167,7 +168,7 @@ class Worker:
     def _take_waiting(self, leg: LegSocket, source: Address) -> None:
         """What came before the socket is connected: the kernel vouches for none of it."""
         buffer = self._buffer
-        for _ in range(64):
+        for _ in range(_MOST_WAITING):
             try:
                 length, sender = leg.rtp.recvfrom_into(buffer)
             except ConnectionRefusedError:

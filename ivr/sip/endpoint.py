@@ -72,7 +72,7 @@ class UserAgent:
 
     def _receive(self, data: bytes, source: Address, now: Monotonic, transport: str) -> None:
         peer = self._core.sources.of(source.host)
-        if peer is None:
+        if peer is None or (peer.challenged and self._registrar.guesses(source.host, now)):
             self._core.strangers += 1
             return
         if len(data) < 8:  # keep-alive (RFC 5626 §4.4.1, RFC 5626 §3.5.1)
@@ -292,7 +292,7 @@ class UserAgent:
     def _invited(self, transaction: Transaction, peer: Source, source: Address, transport: str, now: Monotonic) -> None:
         """A call from a trunk, or from a desk that proves which one it is."""
         if peer.challenged:
-            desk = self._registrar.who(transaction.request, now)
+            desk = self._registrar.who(transaction.request, source, now)
             if isinstance(desk, Answer):
                 self._core.reply(transaction, desk.status, now, tag=self._core.token(), fields=desk.fields)
                 return

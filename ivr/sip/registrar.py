@@ -20,6 +20,9 @@ LEAST_SECONDS = 60
 LONGEST_SECONDS = 3600
 MOST_PHONES = 10
 """At one desk."""
+MOST_GUESSES = 10
+GUESSING_SECONDS = 60.0
+_MOST_GUESSERS = 1024
 
 Fields = list[tuple[str, str]]
 
@@ -50,6 +53,7 @@ class Registrar:
         self._proving = proving
         self._passwords = dict(passwords)
         self._bindings: dict[str, dict[str, Binding]] = {}
+        self._guessed: dict[str, tuple[int, Monotonic]] = {}
 
     def reconfigure(self, passwords: Mapping[str, str]) -> None:
         """Desks that are gone, or whose password is another now, are registered no more."""
@@ -65,18 +69,33 @@ class Registrar:
             del known[target]
         return sorted(known.values(), key=lambda binding: (-binding.preference, -binding.until))
 
-    def who(self, request: Request, now: Monotonic) -> str | Answer:
+    def guesses(self, host: str, now: Monotonic) -> bool:
+        """Whether this host has guessed too often: it gets silence until `GUESSING_SECONDS` after its last guess."""
+        _, since = self._guessed.get(host, (0, now))
+        if now - since > GUESSING_SECONDS:
+            self._guessed.pop(host, None)
+        return self._guessed.get(host, (0, now))[0] >= MOST_GUESSES
+
+    def _guessed_wrong(self, host: str, now: Monotonic) -> None:
+        count, _ = self._guessed.pop(host, (0, now))
+        if len(self._guessed) >= _MOST_GUESSERS:
+            del self._guessed[next(iter(self._guessed))]
+        self._guessed[host] = (count + 1, now)
+
+    def who(self, request: Request, source: Address, now: Monotonic) -> str | Answer:
         """The desk that proves who it is, or the 401 or 403 that the request deserves."""
         proof, user = self._proving.check(request, self._passwords, now)
         if proof is Proof.RIGHT:
+            self._guessed.pop(source.host, None)
             return user
         if proof is Proof.WRONG:
+            self._guessed_wrong(source.host, now)
             return Answer(403, ())
         return Answer(401, self._proving.challenges(now, stale=proof is Proof.STALE))
 
     def register(self, request: Request, source: Address, transport: str, now: Monotonic) -> Answer:
         """The answer to a REGISTER."""
-        desk = self.who(request, now)
+        desk = self.who(request, source, now)
         if isinstance(desk, Answer):
             return desk
         parts = uri(request.essentials.recipient.uri)

@@ -51,6 +51,10 @@ class House:
         order = dict.fromkeys([*([owner] if owner else []), *([deputy] if deputy else []), *DESKS])
         return [DESKS[desk] for desk in order if desk in self.present]
 
+    async def desks(self) -> list[Desk]:
+        self._check()
+        return list(DESKS.values())
+
     async def actions_of(self, caller: PhoneNumber, grace_seconds: float) -> list[Recipient]:
         self._check()
         return self.recipients.get(caller, [])
@@ -180,6 +184,30 @@ def test_a_busy_owner_leads_to_the_deputy(story: Story) -> None:
     story.call()
     assert story.people.unmet == []
     assert story.rung() == ["desk-7", "desk-8"]
+
+
+def test_an_absent_owner_s_deputy_is_rung_alone_first(story: Story) -> None:
+    story.house.present = ["desk-10", "desk-9", "desk-8"]
+    story.people.desk("desk-8").does_not_answer()
+    story.people.desk("desk-10").rings(2)
+    story.caller.is_connected_to("desk-9").hangs_up()
+    story.call(60)
+    assert story.people.unmet == []
+    assert story.rung() == ["desk-8", "desk-9", "desk-10"]
+    alone, together, also = [placed.at for placed in story.telephone.placed]
+    assert together - alone >= 20
+    assert also - together < 1
+
+
+def test_an_absent_owner_without_a_deputy_leaves_it_to_the_whole_room_at_once(story: Story) -> None:
+    story.house.recipients[NUMBER] = [Recipient(NUMBER, ACTION, DeskId("desk-9"), 420.0, Saved(EPOCH))]
+    story.house.present = ["desk-7", "desk-8"]
+    story.people.desk("desk-7").rings(3)
+    story.caller.is_connected_to("desk-8").hangs_up()
+    story.call()
+    assert story.people.unmet == []
+    first, second = [placed.at for placed in story.telephone.placed]
+    assert second - first < 1
 
 
 def test_the_whole_room_rings_when_owner_and_deputy_are_not_there(story: Story) -> None:

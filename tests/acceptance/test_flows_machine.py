@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.domain.attempt import Ended, Sent
+from gateway.domain.outcomes import Outcome
 from ivr.call import Overheard
 from ivr.flows.alert import AlertManner, Meaning
 from ivr.flows.ear import TABLE, Believed, Ear, Sign
+from tests.acceptance.scripted_telephone import advance
 from tests.acceptance.test_flows_alert import MESSAGE, Story
+from tests.acceptance.test_flows_voice import Story as VoiceStory
 
 SECONDS = len(MESSAGE) * 0.06
 ONCE = AlertManner(times=1)
@@ -106,3 +110,35 @@ def test_nothing_but_the_table_moves_the_belief() -> None:
     assert ear.believed is Believed.PERSON
     assert not ear.overheard(Overheard.BEEP, 400)
     assert all((Believed.PERSON, sign) not in TABLE for sign in Sign)
+
+
+def test_an_attempt_that_met_a_machine_ends_as_voicemail() -> None:
+    story = VoiceStory()
+    story.person.talks(5.0).waits(0.3).beeps()
+    attempt = story.send()
+    advance(story.clock, 120)
+    assert story.kinds(attempt) == [Sent, Ended]
+    assert story.outcome(attempt) is Outcome.VOICEMAIL
+    assert story.nothing_leaked()
+    assert "rode fiets" in story.person.heard[-1]
+
+
+def test_an_attempt_whose_machine_was_picked_up_is_confirmed() -> None:
+    story = VoiceStory()
+    story.person.talks(5.0).beeps().waits(2.0).presses("2")
+    attempt = story.send()
+    advance(story.clock, 120)
+    assert story.outcome(attempt) is Outcome.HEARD_CONFIRMED
+
+
+def test_a_call_is_kept_from_the_moment_that_it_is_placed() -> None:
+    story = VoiceStory()
+    story.person.rings(3)
+    story.send()
+    advance(story.clock, 1)
+    (ringing,) = story.calls.values()
+    assert (ringing.answered_at, ringing.ended_at) == (None, None)
+    advance(story.clock, 120)
+    (over,) = story.calls.values()
+    assert over.answered_at is not None
+    assert over.ended_at is not None

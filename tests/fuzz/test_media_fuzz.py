@@ -3,8 +3,10 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivr.media.messages import Bridge, Play, Record
+from ivr.media import rtcp, sdes
+from ivr.media.messages import Bridge, CloseLeg, Listen, Play, Record, SrtpKeys
 from ivr.media.rtp import is_rtcp, packet, parse
+from ivr.media.srtp import Protection
 from tests.unit.media.media_line import FAR, STRANGER, Line, remote
 
 _like_rtp = st.builds(
@@ -80,3 +82,46 @@ def test_a_flood_of_events_tells_no_more_presses_than_packets(events):
         line.arrive(0, data)
     line.run(1)
     assert len(line.events) <= len(events) + 2
+
+
+@settings(max_examples=100, deadline=None)
+@given(_datagrams, st.sampled_from(["PCMA", "PCMU", "G722"]), st.sampled_from([10, 20, 30, 60]), st.integers(0, 50))
+def test_garbage_at_legs_that_are_listened_to_and_converted_raises_nothing(datagrams, codec, milliseconds, close_at):
+    sound = bytes(range(1, 161)) * 50
+    line = Line({"one.pcma": sound})
+    line.open(0, remote(telephone_event=None, comfort_noise=13))
+    line.open(1, remote(codec, packet_milliseconds=milliseconds, telephone_event=None))
+    line.open(2, remote())
+    line.tell(Listen(0, 1, talking=True, beep=True))
+    line.tell(Bridge(0, 1, 1, 1))
+    line.tell(Play(2, 1, line.next_play(), "one", 1000))
+    for number, (data, source) in enumerate(datagrams):
+        line.arrive(0, data, source)
+        line.core.receive_report(0, data, line.now)
+        line.run(0.01)
+        if number == close_at:
+            line.tell(CloseLeg(0, 1))
+    line.run(1.3)
+    assert line.payload(2)[: len(sound)] == sound
+    assert {len(data) for _, data in line.sent[1]} <= {12 + 8 * milliseconds}
+
+
+@given(st.binary(max_size=300))
+def test_any_report_is_read_or_refused(data):
+    for prefix in (b"", b"\x81\xc8\x00\x0c", b"\x9f\xc9\x00\xf8"):
+        rtcp.parse(prefix + data)
+
+
+@given(st.text(max_size=120) | st.from_regex(r"[0-9]{1,3} AES_CM_128_HMAC_SHA1_80 inline:[A-Za-z0-9+/=|:;^]{0,60}"))
+def test_any_crypto_line_is_read_or_passed_over(value):
+    crypto = sdes.parse(value)
+    assert crypto is None or sdes.parse(str(crypto)) == crypto
+
+
+_protection = Protection(SrtpKeys("AES_CM_128_HMAC_SHA1_80", bytes(30), bytes(range(30))))
+
+
+@given(st.binary(max_size=2048) | _like_rtp)
+def test_nothing_without_the_key_is_taken(data):
+    assert _protection.unprotect(data) is None
+    assert _protection.unprotect_report(data) is None

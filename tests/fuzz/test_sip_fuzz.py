@@ -151,6 +151,7 @@ def test_a_stream_is_followed_or_given_up(pieces: list[bytes], cuts: list[int]) 
     assert in_pieces[: len(whole)] == whole[: len(in_pieces)]
 
 
+_ACTS = ["here", "hold", "ring", "answer", "reject", "there"]
 _REGISTERS = [
     b"REGISTER sip:gateway SIP/2.0\r\nVia: SIP/2.0/UDP 10.1.0.7;branch=z9hG4bKr;rport\r\nFrom: <sip:desk-7@gateway>;tag=1"
     b"\r\nTo: <sip:desk-7@gateway>\r\nCall-ID: r\r\nCSeq: 7 REGISTER\r\nContact: <sip:desk-7@10.1.0.7>;expires=60;q=0.5\r\n"

@@ -42,9 +42,11 @@ KEY_RELEASE = b"\x04"
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """`speaks` in hertz of a steady tone; None echoes what it hears. `more` are account parameters."""
+    """`speaks` in hertz of a steady tone; None echoes what it hears. `machine`: a greeting of so many seconds, then a beep.
+    `more` are account parameters."""
 
     speaks: float | None = None
+    machine: float | None = None
     answers: bool = True
     more: str = ""
 
@@ -57,9 +59,13 @@ class Baresip:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.port, self._cons, self._control = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_DGRAM), free_port()
-        source = "aubridge,sink" if manner.speaks is None else f"aufile,{folder / 'voice.wav'}"
-        if manner.speaks is not None:
+        source = f"aufile,{folder / 'voice.wav'}"
+        if manner.machine is not None:
+            write_machine(folder / "voice.wav", manner.machine)
+        elif manner.speaks is not None:
             write_tone(folder / "voice.wav", manner.speaks)
+        else:
+            source = "aubridge,sink"
         rtp = 18700 + os.getpid() % 10 * 20
         (folder / "config").write_text(
             _CONFIG.format(
@@ -114,13 +120,29 @@ class Baresip:
             self._process.wait(5)
 
 
-def write_tone(path: Path, hertz: float, seconds: float = 4.0) -> None:
-    moments = numpy.arange(round(8000 * seconds)) / 8000
+def write_tone(path: Path, hertz: float, seconds: float = 120.0) -> None:
+    # Long, since baresip hangs up when its file ends.
+    _write(path, 8000 * numpy.sin(2 * numpy.pi * hertz * numpy.arange(round(8000 * seconds)) / 8000))
+
+
+def write_machine(path: Path, greeting_seconds: float) -> None:
+    """Something like a voice (harmonics of a moving pitch, four syllables a second), a beep of 400 ms, and two minutes of
+    near silence."""
+    moments = numpy.arange(round(8000 * greeting_seconds)) / 8000
+    pitch = 2 * numpy.pi * numpy.cumsum(140 + 30 * numpy.sin(2 * numpy.pi * 0.7 * moments)) / 8000
+    voice = sum(numpy.sin(number * pitch) / number for number in range(1, 15))
+    syllables = numpy.clip(1.4 * numpy.sin(2 * numpy.pi * 2 * moments) ** 2, 0, 1)
+    beep = 8000 * numpy.sin(2 * numpy.pi * 1000 * numpy.arange(3200) / 8000)
+    hiss = numpy.random.default_rng(1).normal(0, 4, 120 * 8000)
+    _write(path, numpy.concatenate([5000 * voice * syllables, hiss[:2400], beep, hiss]))
+
+
+def _write(path: Path, samples: numpy.ndarray) -> None:
     with wave.open(str(path), "wb") as sound:
         sound.setnchannels(1)
         sound.setsampwidth(2)
         sound.setframerate(8000)
-        sound.writeframes((8000 * numpy.sin(2 * numpy.pi * hertz * moments)).astype("<i2").tobytes())
+        sound.writeframes(samples.astype("<i2").tobytes())
 
 
 def joined(paths: list[Path]) -> numpy.ndarray:

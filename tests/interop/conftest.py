@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ from tests.daemon import free_port
 from tests.interop.sipp_people import SippPeople
 
 NODE_SMPP = "0.5.1"
+
+# Its wheel exists for x86-64 and Python up to 3.12 only.
+collect_ignore = [] if find_spec("pjsua2") else ["test_pjsua2.py"]
 
 
 @pytest.fixture(scope="session")

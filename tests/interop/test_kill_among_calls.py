@@ -91,6 +91,17 @@ def test_ten_kills_in_a_row(daemon: Daemon, network: SippPeople) -> None:
     assert all(calls[number] <= allowed[number] for number in PEOPLE), "nobody more than once for each kill"
 
 
+def test_a_stop_among_calls_loses_nobody(daemon: Daemon, network: SippPeople) -> None:
+    people = PEOPLE[:20]
+    daemon.import_participants([f"{number},voice,3511AB,52.09,5.12" for number in people])
+    action = daemon.start_action(["voice"], message="Let op een rode fiets.")
+    eventually(lambda: len(new_calls(network.trace())) >= 10, 30, "calls are up")
+    assert daemon.stop() == 0
+    eventually(lambda: not _up(network.trace()), 5, "every call was said goodbye to")
+    daemon.start()
+    eventually(lambda: daemon.counts(action) == {"heard": len(people)}, 90, "everybody heard it after the restart")
+
+
 def _number(seen: Seen) -> str:
     return seen.line.split("@")[0].removeprefix("INVITE sip:")
 

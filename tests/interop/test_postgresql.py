@@ -17,8 +17,8 @@ from gateway.domain.identifiers import NodeName
 from gateway.domain.outcomes import MessageKind
 from gateway.engine.interface import Conflict
 from gateway.store.database import open_database
+from gateway.store.dialogs import DialogWrite, apply_dialogs
 from gateway.store.faults import DatabaseInUse
-from gateway.store.journal import save_dialog
 from gateway.store.schema import desks
 from gateway.store.writer import InlineWriter
 from ivr.call import SavedDialog
@@ -104,7 +104,7 @@ def test_a_new_node_leaves_the_actions_of_a_living_one_alone_and_takes_those_of_
         second.closes(action)
 
     with first.database.writing.begin() as connection:
-        save_dialog(connection, DIALOG, NodeName("gw1"))
+        apply_dialogs(connection, [DialogWrite(DIALOG, NodeName("gw1"))])
     first.engine.end()
     first.voice.die()
     first.database.close()

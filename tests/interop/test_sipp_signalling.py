@@ -134,6 +134,12 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _hears(transport: Literal["udp", "tcp"], port: int) -> bool:
+    table, state = ("/proc/net/udp", "07") if transport == "udp" else ("/proc/net/tcp", "0A")
+    rows = [line.split() for line in Path(table).read_text().splitlines()[1:]]
+    return any(row[1].endswith(f":{port:04X}") and row[3] == state for row in rows)
+
+
 class Bench:
     """Our user agent on a socket, a SIPp on another; `on` says what our side does at an event."""
 
@@ -200,14 +206,10 @@ class Bench:
         raise AssertionError([type(event).__name__ for event in self.events])
 
     async def answering(self, transport: Literal["udp", "tcp"] = "udp") -> None:
-        """Wait until SIPp has its socket open: nobody else can bind its port then."""
-        kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
+        """Wait until SIPp hears: a TCP port that is bound but not listened on yet would refuse us."""
         for _ in range(200):
-            with socket.socket(socket.AF_INET, kind) as probe:
-                try:
-                    probe.bind((HOST, self.theirs.port))
-                except OSError:
-                    return
+            if _hears(transport, self.theirs.port):
+                return
             await task.deferLater(reactor, 0.02)
         raise AssertionError("SIPp did not open its port")
 

@@ -1,6 +1,8 @@
 """Real workers on real sockets: what legs of unlike form, protected legs, listened-to legs and reports do to the sound."""
 
+import os
 import random
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -277,3 +279,26 @@ def test_reports_go_both_ways_and_the_record_tells_of_them(pool):
         goodbye = parse(rtcp.recv(2048))
         assert goodbye is not None
         assert goodbye.goodbye
+
+
+@pytest_twisted.inlineCallbacks
+def test_packets_that_waited_when_the_line_was_fixed_are_no_way_in(pool, phones, tmp_path):
+    phone, stranger = phones
+    leg = yield Deferred.fromCoroutine(pool.open())
+    events = Events(leg)
+    leg.connect(Remote(phone.address, "PCMA", 8))
+    leg.record(tmp_path / "tip.wav", 1000)
+    yield task.deferLater(reactor, 0.2)
+    (pid,) = pool.pids
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        phone.speak_to(leg.address, "PCMA", tone(100, 20))
+        yield task.deferLater(reactor, 0.05)
+        stranger.press(leg.address, "9", 101)
+        phone.press(leg.address, "4", 101)
+        yield task.deferLater(reactor, 0.05)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    yield task.deferLater(reactor, 0.4)
+    assert any(isinstance(event, MediaFlowing) for event in events.all)
+    assert [event.digit for event in events.all if isinstance(event, Digit)] == ["4"]

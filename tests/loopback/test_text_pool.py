@@ -1,6 +1,7 @@
 """The pool on real sockets, against an SMSC whose PDUs smpplib codes."""
 
 import random
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -57,6 +58,28 @@ class Net:
         segmented = pool.segment(text)
         assert pool.reserve(PERSON, len(segmented.segments), frozenset(), CLOCKS.now())
         pool.submit(TextRequest(reference, PERSON, segmented, **others))  # type: ignore[arg-type]  # its own fields
+
+
+class Lateness(threading.Thread):
+    """How late a thread of this process was woken at most, as the message centre's is."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._over = threading.Event()
+        self._most = 0.0
+        self.start()
+
+    def run(self) -> None:
+        before = time.monotonic()
+        while not self._over.wait(0.005):
+            now = time.monotonic()
+            self._most = max(self._most, now - before - 0.005)
+            before = now
+
+    def stop(self) -> float:
+        self._over.set()
+        self.join(5)
+        return self._most
 
 
 @pytest.fixture
@@ -199,11 +222,15 @@ async def test_no_second_holds_more_segments_than_configured_and_nearly_all_are_
         while pool.capacity(CLOCKS.now())[0] and (reference := next(wanted, None)) is not None:
             net.submit(pool, reference)
 
+    lateness = Lateness()
     listening.capacity_changed = fill  # type: ignore[method-assign]  # the engine's part, played here
     fill()
     await listening.until(lambda: len(listening.events) == 180)
     moments = [message.moment for message in net.centre.submitted]
-    assert max(sum(1 for other in moments if at <= other < at + 1) for at in moments) <= 100
+    # What was read late looks closer to what follows it than it was on the wire.
+    span = 1.0 - lateness.stop()
+    assert span > 0.7, "this machine is too busy to measure a second"
+    assert max(sum(1 for other in moments if at <= other < at + span) for at in moments) <= 100
     assert 179 / (moments[-1] - moments[0]) >= 95
 
 
@@ -212,14 +239,14 @@ async def test_a_cancelled_message_that_waits_never_leaves_and_the_window_holds(
     net.centre.faults.silent = True
     pool, listening = net.pool(net.settings(window=2, segments_per_second=1000))
     await _bound(pool, listening)
-    for reference in range(1, 6):
+    for reference in range(1, 5):
         net.submit(pool, reference)
-    await listening.until(lambda: len(listening.left) == 5)
+    await listening.until(lambda: len(listening.left) == 4)
     assert pool.smscs()[0].in_flight <= 2
-    for reference in (4, 5):
+    for reference in (3, 4):
         pool.cancel(reference)
     await listening.until(lambda: len(listening.events) == 2)
-    assert {event.reference for event in listening.events} == {4, 5}
+    assert {event.reference for event in listening.events} == {3, 4}
     assert all(isinstance(event, NotSubmitted) for event in listening.events)
     assert pool.smscs()[0].in_flight == 2
 
@@ -278,14 +305,13 @@ async def test_stopping_unbinds_and_leaves_no_timer_behind(net: Net) -> None:
 @pytest_twisted.ensureDeferred
 async def test_two_binds_share_the_messages_and_a_receipt_may_come_by_either(net: Net) -> None:
     pool, listening = net.pool(net.settings(binds=2, window=1))
-    await listening.until(lambda: net.centre.bound == 2 and pool.smscs()[0].state == "bound")
+    await listening.until(lambda: net.centre.bound == 2 and listening.rooms == 2)
     assert pool.smscs()[0].window == 2
     net.centre.faults.silent = True
     net.submit(pool, 1)
     net.submit(pool, 2)
     await listening.until(lambda: len(listening.left) == 2)
     await deferLater(reactor, 0.2, lambda: None)
-    print([(l.session.in_flight, l.session.state, l.session._waiting._fresh, l.session.next_deadline(), CLOCKS.now(), l._timer) for l in pool._smscs['main'].binds.up], listening.events)
     # A window of one each: two on the wire at once are two binds.
     assert pool.smscs()[0].in_flight == 2
     assert len(net.centre.submitted) == 2
@@ -297,3 +323,23 @@ async def test_two_binds_share_the_messages_and_a_receipt_may_come_by_either(net
     net.submit(pool, 3)
     await listening.until(lambda: len(listening.events) == 3)
     assert isinstance(listening.events[2], Accepted)
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_daily_test_message_leaves_by_the_bind_and_its_receipt_is_nobody_elses(net: Net) -> None:
+    net.fate = Fate(state="UNDELIV", receipt_seconds=0.0)
+    begin = CLOCKS.now()
+    half_past = datetime.now().astimezone().replace(hour=7, minute=30, second=0, microsecond=0)
+    # The wall clock of this pool shows half past seven a second after it begins.
+    clocks = Clocks(time.monotonic, lambda: half_past + timedelta(seconds=time.monotonic() - begin - 1.0))
+    pool = SmscPool((net.settings(test_number=PERSON.e164, test_at="07:30"),), clocks, reactor, random.Random(1))
+    listening = Listening()
+    pool.listen(listening)
+    pool.startService()
+    net.pools.append(pool)
+    await _bound(pool, listening)
+    await deferLater(reactor, 1.5, lambda: None)
+    assert [message.number for message in net.centre.submitted] == [PERSON.e164[1:]]
+    assert net.centre.receipts_acknowledged == 1
+    assert pool.smscs()[0].last_error == "the daily test message ended as UNDELIV"
+    assert (listening.left, listening.events, listening.receipts) == ([], [], [])

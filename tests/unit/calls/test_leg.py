@@ -70,6 +70,9 @@ class Media(MediaLeg):
     def send_digit(self, digit: str, milliseconds: int = 100) -> None:
         self.asked.append(("digit", digit))
 
+    def listen_for(self, *, talking: bool = False, beep: bool = False) -> None:
+        self.asked.append(("listen for", talking, beep))
+
     def close(self) -> None:
         self.asked.append(("close",))
 

@@ -205,6 +205,12 @@ def test_a_machine_talks_then_beeps(hertz, milliseconds):
     assert abs(beep.milliseconds - milliseconds) <= 40  # type: ignore[attr-defined]  # a Beep
 
 
+def test_keys_are_no_voice():
+    line, leg = listened(talking=True)
+    say(line, leg, alaw(still(400)) + b"".join(keys(digit, 300) for digit in "1234567890"))
+    assert line.of(Talking) == []
+
+
 def test_voices_keys_and_long_tones_are_no_beep():
     line, leg = listened(beep=True)
     for seed in range(6):

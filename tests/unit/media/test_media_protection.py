@@ -82,6 +82,11 @@ def test_offer_and_answer_give_both_sides_the_same_keys_crosswise():
     assert sdes.keys(ours[1], theirs) is None
 
 
+def test_keys_of_another_length_are_refused():
+    with pytest.raises(ValueError, match="30 bytes"):
+        SrtpKeys("AES_CM_128_HMAC_SHA1_80", KEY, KEY[:16])
+
+
 @pytest.mark.parametrize("suite", ["AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"])
 def test_only_the_keys_owner_is_heard_and_once(suite):
     here, there = Protection(SrtpKeys(suite, KEY, OTHER)), Protection(SrtpKeys(suite, OTHER, KEY))
@@ -106,6 +111,7 @@ def test_reports_are_protected_too():
     here, there = (Protection(SrtpKeys("AES_CM_128_HMAC_SHA1_80", *keys)) for keys in ((KEY, OTHER), (OTHER, KEY)))
     report = bytes([0x80, 201, 0, 1]) + bytes(4)
     wire = here.protect_report(report)
+    assert wire is not None
     assert there.unprotect_report(wire) == report
     assert there.unprotect_report(report) is None
     assert there.unprotect_report(b"x") is None

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.endpoints import Address
-from ivr.media.messages import CloseLeg, Connect, LegClosed, NoMedia, Play
+from ivr.media.messages import CloseLeg, Connect, LegClosed, Listen, NoMedia, Play
 from ivr.media.orders import CountUnheard, ReportTo
 from ivr.media.quality import mean_opinion_score
 from ivr.media.rtcp import Block, Report, SenderInfo, encode, middle, ntp_of, parse
@@ -106,6 +106,21 @@ def test_where_only_digits_were_listened_to_nothing_is_said_of_the_rest():
     (report,) = [parse(data) for _, data in line.reports]
     assert report is not None
     assert report.sender is not None
+    assert report.blocks == ()
+
+
+def test_nothing_is_said_of_a_stream_that_is_no_longer_listened_to():
+    line = Line()
+    line.open(0, remote())
+    line.speak(0, VOICE, 0)
+    line.tell(Listen(0, 1, talking=True, beep=False))
+    for number in range(1, 50):
+        line.speak(0, VOICE, number)
+        line.run(0.02)
+    line.tell(Listen(0, 1, talking=False, beep=False))
+    line.run(6)
+    (report,) = [parse(data) for _, data in line.reports]
+    assert report is not None
     assert report.blocks == ()
 
 

@@ -48,6 +48,24 @@ def test_a_sound_that_is_not_whole_is_not_there(tmp_path: Path) -> None:
     assert files.find("abc") is None
 
 
+def test_what_a_power_failure_harmed_is_rendered_again_after_the_next_start(tmp_path: Path) -> None:
+    made = SoundFiles(tmp_path, 10**9).write("abc", sound(), {})
+    assert SoundFiles(tmp_path, 10**9).find("abc") == made
+    for path in (made.path("G722"), made.wav):
+        whole = path.read_bytes()
+        path.write_bytes(bytes(len(whole)))
+        assert SoundFiles(tmp_path, 10**9).find("abc") is None
+        path.write_bytes(whole)
+    assert SoundFiles(tmp_path, 10**9).find("abc") == made
+
+
+def test_a_description_of_another_kind_is_no_sound(tmp_path: Path) -> None:
+    made = SoundFiles(tmp_path, 10**9).write("abc", sound(), {})
+    for text in ("[]", '{"milliseconds": 1}', f'{{"milliseconds": {made.milliseconds}}}', "null"):
+        made.stem.with_name("abc.json").write_text(text)
+        assert SoundFiles(tmp_path, 10**9).find("abc") is None
+
+
 def test_too_much_makes_the_longest_unused_go_but_nothing_of_the_last_two_days(tmp_path: Path) -> None:
     files = SoundFiles(tmp_path, 1)
     for name, hours in (("old", 100), ("older", 200), ("fresh", 1)):

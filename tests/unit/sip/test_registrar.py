@@ -222,3 +222,27 @@ def test_what_is_kept_of_nonces_is_bounded(office: Office) -> None:
         office.now = Monotonic(office.now + 32)
         office.agent.handle_deadline(office.now)
     assert len(office.agent._registrar._proving._used) <= 4096
+
+
+def test_who_guesses_passwords_gets_silence_for_a_while(office: Office) -> None:
+    """svcrack: ten guesses, then nothing, for others in the network nothing changes."""
+    for _ in range(10):
+        assert office.register(password="guess").status == 403
+    assert office.ask() is None
+    assert office.ask(source=Address("10.1.0.8", 5060)) is not None
+    office.now = Monotonic(office.now + 61)
+    assert office.register().status == 200
+
+
+def test_one_that_knows_its_password_may_mistype_it_now_and_then(office: Office) -> None:
+    for _ in range(4):
+        for _ in range(5):
+            assert office.register(password="mistyped").status == 403
+        assert office.register().status == 200
+
+
+def test_guessers_are_remembered_within_bounds(office: Office) -> None:
+    for number in range(1100):
+        office.register(password="guess", source=Address(f"10.1.{number // 250}.{number % 250}", 5060))
+        office.now = Monotonic(office.now + 0.01)
+    assert len(office.agent._registrar._guessed) <= 1024

@@ -13,7 +13,7 @@ import pytest
 from foundation.clock import Monotonic
 from foundation.endpoints import Address
 from ivr.sip.endpoint import UserAgent
-from ivr.sip.events import DigitByInfo, Ended, InviteReceived, Reoffered
+from ivr.sip.events import DigitByInfo, Ended, Failed, InviteReceived, Reoffered
 from ivr.sip.sources import Sources, desk_networks, source
 from tests.unit.sip.pair import ANSWER, HERE, OFFER, OURS, THEIRS, Pair
 
@@ -143,6 +143,26 @@ def test_an_answer_from_elsewhere_answers_nothing() -> None:
     )
     pair.here.receive(f"SIP/2.0 200 OK\r\n{copied}Content-Length: 0\r\n\r\n".encode(), STRANGER, pair.now)
     assert pair.here.outgoing() == []
+
+
+def test_another_trunk_can_not_answer_for_this_one() -> None:
+    """It may speak, and it knows the branch: still not its transaction. A second server of the same trunk may."""
+    for host, answers in (("10.0.9.1", False), ("10.0.0.77", True)):
+        sources = Sources([source("trunk", ["10.0.0.0/24"]), source("other", ["10.0.9.0/24"])])
+        pair = Pair(
+            here=UserAgent({"udp": OURS}, sources, lambda uri: True, random.Random(1)),
+            fate=lambda datagram, from_here: [],
+        )
+        pair.invite()
+        pair.run(0.1)
+        names = ("Via", "From", "To", "Call-ID", "CSeq")
+        copied = "".join(
+            f"{line}\r\n" for line in pair.sent[0][2].data.decode().split("\r\n") if line.split(":")[0] in names
+        )
+        refusal = f"SIP/2.0 486 Busy\r\n{copied}Content-Length: 0\r\n\r\n".encode()
+        pair.here.receive(refusal, Address(host, 5060), pair.now)
+        pair.run(0.1)
+        assert len(pair.here_told(Failed)) == answers
 
 
 # ---- floods

@@ -227,6 +227,25 @@ def test_a_desk_that_is_taken_out_is_registered_no_more() -> None:
     assert isinstance(bench.dial(ToDesk("desk-7", "sip:desk-7@gateway", 20)), Refused)
 
 
+# ---- the ladder
+
+
+def test_the_ladder_shows_one_trunk_s_signalling_while_it_is_asked_for() -> None:
+    bench = Bench()
+    Phone(bench.network, "192.0.2.2")
+    bench.telephone.startService()
+    bench.network.run(1)
+    ladder = bench.telephone.begin_ladder("kpn")
+    stranger = Phone(bench.network, "192.0.2.77")
+    stranger.call("sip:+318000011@192.0.2.1", Address("192.0.2.1", 5060))
+    bench.dial(ToTrunk("kpn", NUMBER, 25), 3)
+    bench.telephone.end_ladder(ladder)
+    bench.network.run(40)
+    said = [step.what.split(" ")[0] for step in ladder.steps]
+    assert said == ["INVITE", "100", "180", "200", "ACK"]
+    assert "612345678" not in "".join(ladder.lines())
+
+
 # ---- codecs
 
 

@@ -14,7 +14,8 @@ from foundation.telephone_numbers import PhoneNumber
 from gateway.domain.delivery import attempt_id
 from gateway.domain.identifiers import NodeName
 from gateway.store.database import Database
-from gateway.store.journal import Journal, forget_orphans, orphans
+from gateway.store.dialogs import forget_orphans, orphans
+from gateway.store.journal import Journal
 from gateway.store.leases import take_lease
 from gateway.store.receipts import find_attempt
 from gateway.store.retention import Forget, forget_people
