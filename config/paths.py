@@ -11,7 +11,7 @@ from pathlib import Path
 from prompts.settings import SpeechSettings
 
 _FILE_ARGUMENTS = frozenset(
-    {"privateKey", "certKey", "extraCertChain", "dhParameters", "certificate", "key", "address"}
+    {"privateKey", "certKey", "extraCertChain", "dhParameters", "certificate", "key", "authority", "address"}
 )
 _SQLITE = "sqlite:///"
 

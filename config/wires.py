@@ -7,22 +7,18 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
 from config.paths import arguments_of, endpoint_beside, files_of, split
+from ivr.listen import ListenFault, parse
 
 _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*\.?")
 _URI = re.compile(
     r"(?P<scheme>sips?):((?P<user>[^@\s;]+)@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:;?\s@]+)(:(?P<port>\d+))?(?P<rest>[;?].*)?"
 )
 _TRANSPORT = re.compile(r";transport=([^;?]+)", re.IGNORECASE)
-_LISTEN_ARGUMENTS = {
-    "udp": ("interface",),
-    "tcp": ("interface",),
-    "tls": ("interface", "certificate", "key"),
-}
-_LISTEN_EXAMPLE = '"udp:5060:interface=127.0.0.1" or "tls:5061:certificate=FILE:key=FILE"'
 
 
 def host_fault(host: str) -> str | None:
@@ -53,29 +49,19 @@ def uri_fault(uri: str, *, user: bool = False) -> str | None:
 
 def listen_fault(listen: str, folder: Path) -> str | None:
     """What is wrong with a string of `[sip] listen`."""
-    kind, *parts = split(listen)
-    if kind not in _LISTEN_ARGUMENTS or not parts:
-        return f"is {listen!r}; write it as {_LISTEN_EXAMPLE}"
-    if not re.fullmatch(r"\d{1,5}", parts[0]) or not 1 <= int(parts[0]) <= 65535:
-        return f"has port {parts[0]!r}; write one from 1 to 65535"
-    arguments = dict(arguments_of(parts[1:]))
-    unknown = set(arguments) - set(_LISTEN_ARGUMENTS[kind])
-    if unknown or len(arguments) != len(parts) - 1:
-        return f"is {listen!r}; {kind}: knows only {', '.join(_LISTEN_ARGUMENTS[kind])}, each once, as name=value"
-    interface = arguments.get("interface")
-    if interface is not None and host_fault(interface):
-        return f"has interface {interface!r}; write an address, as in 127.0.0.1"
-    if kind == "tls" and not {"certificate", "key"} <= set(arguments):
-        return "needs certificate=FILE and key=FILE"
+    try:
+        parse(listen)
+    except ListenFault as fault:
+        return str(fault)
     return _missing_file(listen, folder)
 
 
 def sip_listeners(listens: tuple[str, ...]) -> Iterator[tuple[str, int]]:
     """Transport and port of each well-formed listen string."""
     for listen in listens:
-        match = re.match(r"(udp|tcp|tls):(\d{1,5})(?::|$)", listen)
-        if match:
-            yield match[1], int(match[2])
+        with suppress(ListenFault):
+            parsed = parse(listen)
+            yield parsed.transport, parsed.port
 
 
 def http_fault(endpoint: str, folder: Path) -> str | None:
@@ -93,8 +79,8 @@ def http_fault(endpoint: str, folder: Path) -> str | None:
             return f'has port {port!r}; write one from 0 to 65535, as in "tcp:8080:interface=127.0.0.1"'
     try:
         # Building an endpoint only stores the reactor; it is used when it listens, which this one never does.
-        parse = cast(Callable[[object, str], object], serverFromString)
-        parse(object(), endpoint_beside(endpoint, folder))
+        read = cast(Callable[[object, str], object], serverFromString)
+        read(object(), endpoint_beside(endpoint, folder))
     except Exception as error:  # noqa: BLE001 - the parsers of Twisted's endpoint plugins raise whatever they like
         reason = str(error) or type(error).__name__
         return f'is {endpoint!r}, which is no endpoint ({reason}); write "tcp:8080:interface=127.0.0.1"'

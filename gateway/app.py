@@ -57,6 +57,7 @@ from ivr.call import Call
 from ivr.exchange import TelephoneSettings
 from ivr.media.pool import MediaPool
 from ivr.telephone import TelephoneService
+from prompts import texts
 from prompts.library import Library
 from prompts.speech import SpeechFailed
 from sms.pool import SmscPool
@@ -83,7 +84,11 @@ def run(configuration: Configuration) -> None:
         database = open_database(configuration.gateway.database, configuration.gateway.node)
     except StoreFault as fault:
         _refuse(str(fault))
-    daemon = Daemon(configuration, database, reactor)
+    try:
+        daemon = Daemon(configuration, database, reactor)
+    except ValueError as fault:
+        # A certificate that can't be used, a trunk that can't be called: what only the making of the parts can know.
+        _refuse(str(fault))
     # What was made so far lives as long as the process. Looking it through again and again took a quarter of the CPU.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
@@ -167,7 +172,14 @@ class Daemon:
         )
         metrics = Metrics(self._telephone.trunks, self._smscs.smscs, self._engine.running)
         self._http = HttpService(
-            configuration.http, self._engine, self._telephone.trunks, self._smscs.smscs, reactor, clocks, metrics
+            configuration.http,
+            self._engine,
+            self._library,
+            self._telephone.trunks,
+            self._smscs.smscs,
+            reactor,
+            clocks,
+            metrics,
         )
         self._services = MultiService()
         watch = PeerWatch(self._telephone.trunks, self._smscs.smscs, self._engine.publish, reactor)
@@ -283,10 +295,14 @@ class Daemon:
     def _warm(self) -> None:
         """Render what callers and participants hear first. Without a voice tones must do: logged, no reason to end."""
 
+        said = self._configuration.voice.keys
+        keys = texts.Keys(said.repeat, said.seen, said.operator, said.stop)
+
         async def warm() -> None:
             try:
                 await self._sounds.warm()
-                await self._library.warm("nl")
+                for language in texts.LANGUAGES:
+                    await self._library.warm(language, keys)
             except SpeechFailed as failed:
                 log.error("no voice for the callback line: {reason}", reason=str(failed))
 
@@ -324,7 +340,11 @@ def _desk(operator: OperatorSettings) -> Desk:
 
 def _telephone_settings(configuration: Configuration) -> TelephoneSettings:
     return TelephoneSettings(
-        configuration.sip, configuration.trunks, _our_numbers(configuration), configuration.voice.prefix_limit
+        configuration.sip,
+        configuration.trunks,
+        _our_numbers(configuration),
+        configuration.voice.prefix_limit,
+        {desk.id: desk.password.get_secret_value() for desk in configuration.operators if desk.password is not None},
     )
 
 

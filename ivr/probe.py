@@ -16,6 +16,8 @@ from typing import Any
 from foundation.clock import Clocks
 from foundation.telephone_numbers import PhoneNumber
 from ivr import probe_words
+from ivr.listen import Listen
+from ivr.listen import parse as parse_listen
 from ivr.media.pool import MediaPool, slices
 from ivr.media.port import Media, MediaLost
 from ivr.probe_call import ProbeCall
@@ -23,8 +25,6 @@ from ivr.probe_facts import Account, Finding, Reply, Verdict
 from ivr.probe_line import OwnSide, ProbeLine
 from ivr.settings import RtpSettings, SipSettings, TrunkSettings
 from ivr.sip.certificates import CertificateFault
-from ivr.sip.listen import Listen
-from ivr.sip.listen import parse as parse_listen
 from ivr.sip.locating import Hop, LookupFailed, Records, locate, target_of
 
 DEFAULT_SECONDS = 12.0

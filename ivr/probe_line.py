@@ -16,13 +16,13 @@ from foundation.clock import Monotonic
 from foundation.endpoints import Address
 from ivr.call import LegId
 from ivr.exchange import Random
+from ivr.listen import Listen
 from ivr.probe_facts import Reply
 from ivr.settings import TrunkSettings
 from ivr.sip.certificates import Certificates
 from ivr.sip.endpoint import UserAgent
 from ivr.sip.events import Credentials, InviteRequest, Peer, Pinged, Reason, Registration, RegistrationChanged, SipEvent
 from ivr.sip.ladder import Ladder
-from ivr.sip.listen import Listen
 from ivr.sip.locating import Hop
 from ivr.sip.message import MessageFault, Response, parse
 from ivr.sip.sources import Sources, source

@@ -22,6 +22,8 @@ from ivr.call import Call, DialogJournal, EndCause, IncomingHandler, SavedDialog
 from ivr.dialling import destination, our_number
 from ivr.exchange import Exchange, Random, TelephoneSettings
 from ivr.known import KnownSources
+from ivr.listen import Listen
+from ivr.listen import parse as parse_listen
 from ivr.media.port import Media
 from ivr.peers import TrunkPeers
 from ivr.placing import Placing
@@ -29,8 +31,6 @@ from ivr.sip.certificates import Certificates
 from ivr.sip.endpoint import UserAgent
 from ivr.sip.events import InviteReceived, OrphanEnded, Pinged, RegistrationChanged, SipEvent
 from ivr.sip.ladder import Ladder
-from ivr.sip.listen import Listen
-from ivr.sip.listen import parse as parse_listen
 from ivr.sip.locating import Records, Transport
 from ivr.sip.resolving import SystemRecords
 from ivr.sip.transport import SipTransport

@@ -31,7 +31,8 @@ from gateway.store.reader import Reader
 from gateway.store.schema import deliveries
 from ivr.call import SavedDialog
 
-_LOOK_SECONDS = 20.0
+_LOOK_SECONDS = 15.0
+_SIGHTINGS = 3
 _UNDER_WAY = (DeliveryState.STARTING, DeliveryState.SENT, DeliveryState.HEARD)
 
 EndOrphans = Callable[[list[SavedDialog]], Awaitable[None]]
@@ -49,10 +50,9 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class _Vacant:
-    """Nodes that are gone and left actions behind, and their calls on the wire; `shared`: there may be more later."""
+    """Nodes that are gone and left actions behind; `shared`: there may be more later."""
 
     nodes: list[NodeName]
-    dialogs: list[SavedDialog]
     shared: bool
 
 
@@ -67,6 +67,7 @@ class Recovery:
         self._left: list[SavedDialog] = []
         self._end_orphans: EndOrphans | None = None
         self._look_timer: IDelayedCall | None = None
+        self._sightings: dict[NodeName, int] = {}
 
     def stop(self) -> None:
         self._end_orphans = None
@@ -85,7 +86,8 @@ class Recovery:
         self._parts.runner.lease = lease
         self._parts.scheduler.epoch = lease.epoch
         vacant = await self._parts.writer.run(self._vacant, patient=True)
-        await self._adopt(vacant)
+        own = (self._node, NodeName(""))
+        await self._adopt([node for node in vacant.nodes if node in own or not vacant.shared])
         if vacant.shared:
             self._look_later()
         self._parts.scheduler.open()
@@ -96,36 +98,43 @@ class Recovery:
             await self._end_orphans(left)
             await self._parts.writer.run(lambda connection: forget_orphans(connection, left), patient=True)
 
-    async def _adopt(self, vacant: _Vacant) -> None:
-        """Take over what this node itself or one that is gone had begun."""
-        if vacant.nodes:
-            await self._end(vacant.dialogs)
-            for each in await self._parts.writer.run(lambda one: self._take_over(one, vacant.nodes), patient=True):
-                await self._resume(each)
+    async def _adopt(self, nodes: list[NodeName]) -> None:
+        """Take over what this node itself or one that is gone had begun. Its own calls were ended at the start: those in
+        the database since then are up."""
+        if not nodes:
+            return
+        others = [node for node in nodes if node != self._node]
+        await self._end(await self._parts.writer.run(lambda connection: _left_by(connection, others), patient=True))
+        for each in await self._parts.writer.run(lambda connection: self._take_over(connection, nodes), patient=True):
+            await self._resume(each)
 
     def _look_later(self) -> None:
         if self._end_orphans is not None:
             self._look_timer = self._parts.reactor.callLater(_LOOK_SECONDS, self._look_again)
 
     def _look_again(self) -> None:
-        adopted = Deferred.fromCoroutine(self._adopt_later())
-        adopted.addErrback(lambda failure: self._log.failure("actions of another node not taken over", failure))
-        adopted.addCallback(lambda _: self._look_later())
+        looked = Deferred.fromCoroutine(self._look())
+        looked.addErrback(lambda failure: self._log.failure("actions of another node not taken over", failure))
+        looked.addCallback(lambda _: self._look_later())
 
-    async def _adopt_later(self) -> None:
+    async def _look(self) -> None:
+        """Show that this node lives, and see who does not. A server that was away has forgotten who lives: only who was
+        gone several times in a row is taken for dead."""
         try:
-            await self._adopt(await self._reader.read(self._vacant))
+            pass
+            vacant = await self._reader.read(self._vacant)
         except StoreFault as trouble:
+            self._sightings = {}
             self._log.warn("other nodes not looked at {reason}", reason=str(trouble))
+            return
+        self._sightings = {node: self._sightings.get(node, 0) + 1 for node in vacant.nodes}
+        await self._adopt([node for node, times in self._sightings.items() if times >= _SIGHTINGS])
 
     def _vacant(self, connection: Connection) -> _Vacant:
-        """This node's own calls are ended at the start, those in the database since then are up."""
         held = {record.action.id for record in actions_in(connection, [ActionState.ACTIVE, ActionState.CLOSING])}
         if held <= self._actions.running.keys():
-            return _Vacant([], [], shared(connection))
-        nodes = gone(connection, nodes_at_work(connection))
-        others = [dialog for node in nodes if node != self._node for dialog in orphans(connection, node)]
-        return _Vacant(nodes, others, shared(connection))
+            return _Vacant([], shared(connection))
+        return _Vacant(gone(connection, nodes_at_work(connection)), shared(connection))
 
     def _take_over(self, connection: Connection, nodes: list[NodeName]) -> list[_Found]:
         lease = self._parts.runner.lease
@@ -192,3 +201,7 @@ def _count_reached(connection: Connection, record: ActionRecord, words: list[str
         deliveries.c.outcome.in_(words),
     )
     return connection.execute(counted).scalar_one()
+
+
+def _left_by(connection: Connection, nodes: list[NodeName]) -> list[SavedDialog]:
+    return [dialog for node in nodes for dialog in orphans(connection, node)]

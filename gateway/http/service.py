@@ -27,9 +27,12 @@ from gateway.http.participants import ParticipantCalls
 from gateway.http.reports import CallerCalls, DeskCalls, PeerCalls
 from gateway.http.routes import Route
 from gateway.http.site import Connections, GatewaySite, untyped
+from gateway.http.speech import SpeechCalls
+from gateway.http.speech_pages import SpeechPages
 from gateway.observe import Metrics
 from gateway.settings import HttpSettings
 from ivr.call import TrunkStatus
+from prompts.library import Library
 from sms.events import SmscStatus
 
 
@@ -44,6 +47,7 @@ class HttpService(Service):
         self,
         settings: HttpSettings,
         engine: Engine,
+        library: Library,
         trunks: Callable[[], Iterable[TrunkStatus]],
         smscs: Callable[[], Iterable[SmscStatus]],
         reactor: Any,
@@ -62,13 +66,15 @@ class HttpService(Service):
             *DeskCalls(engine).routes(),
             *PeerCalls(trunks, smscs).routes(),
             *ParticipantCalls(engine, reactor, reactor.getThreadPool()).routes(),
+            *SpeechCalls(engine, library, reactor, reactor.getThreadPool()).routes(),
             *EventCalls(engine, reactor).routes(),
             *HealthCalls(engine, trunks, smscs, metrics).routes(),
         ]
         described = DescribeCalls(routes, pages).routes()
         self._dispatch = Dispatch([*routes, *described], Tokens(settings.token), clocks, metrics)
         Console(self._dispatch, engine, trunks, smscs, pages, settings)
-        site = GatewaySite(self._dispatch.app.resource(), self._signed_in, reactor=reactor)
+        SpeechPages(self._dispatch, engine, library, pages)
+        site = GatewaySite(self._dispatch.app.resource(), self._signed_in, settings.map_tiles, reactor=reactor)
         self._connections = Connections(site)
 
     def startService(self) -> None:

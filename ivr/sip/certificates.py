@@ -29,7 +29,7 @@ from twisted.internet.ssl import (
 from twisted.python.failure import Failure
 
 from foundation.endpoints import Address
-from ivr.sip.listen import Listen
+from ivr.listen import Listen
 
 
 class CertificateFault(ValueError):

@@ -24,9 +24,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from foundation.endpoints import Address, Datagram
+from ivr.listen import Listen
 from ivr.sip.certificates import Certificates, words_of
 from ivr.sip.framing import PING, PONG, Framer, StreamFault
-from ivr.sip.listen import Listen
 
 CONNECT_SECONDS = 4
 HANDSHAKE_SECONDS = 4.0

@@ -14,10 +14,10 @@ from twisted.logger import Logger
 
 from foundation.clock import Monotonic
 from foundation.endpoints import Address, Datagram
+from ivr.listen import Listen
 from ivr.sip.certificates import Certificates
 from ivr.sip.endpoint import UserAgent
 from ivr.sip.events import SipEvent
-from ivr.sip.listen import Listen
 from ivr.sip.streams import Streams
 
 _log = Logger()

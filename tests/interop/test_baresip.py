@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,6 +102,18 @@ def test_who_was_alerted_reaches_the_owner_of_the_action(daemon: Daemon, phone: 
     desk.hang_up()
     eventually(lambda: _all_over(daemon), 30, "no leg outlives its bridge")
     assert daemon.counts(action) == {"heard_confirmed": 1}
+
+
+def test_a_trunk_is_tried_beside_the_daemon_that_uses_it(daemon: Daemon, phone: Baresip) -> None:
+    words = ["trunk", "test", "baresip", "-c", str(daemon.configuration), "--call", NUMBER, "--seconds", "5"]
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", *words], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ok  hearing" in done.stdout
+    assert seconds_of(phone.heard(), 1000) > 1.5, "it hears the test tone"
+    assert daemon.call("GET", "/trunks")["items"][0]["state"] == "up"
+    assert _calls(daemon, "out") == [], "the daemon has nothing to do with it"
 
 
 def test_a_machine_records_the_message_from_its_start_and_counts_as_voicemail(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 
 from gateway.domain.action import ActionState
 from gateway.domain.identifiers import NodeName
-from gateway.domain.outcomes import MessageKind
+from gateway.domain.outcomes import ChannelName, MessageKind
 from gateway.engine.interface import Conflict
 from gateway.store.database import open_database
 from gateway.store.dialogs import DialogWrite, apply_dialogs
@@ -155,6 +155,27 @@ def test_a_server_that_is_gone_for_half_a_minute_loses_nothing(tmp_path: Path, s
     assert [failure for failure in town.voice.failures if not isinstance(failure, OSError)] == []
     with pytest.raises(DatabaseInUse):
         open_database(database_url(tmp_path), "gw1")
+
+
+def test_a_node_that_has_nothing_to_do_keeps_its_actions_when_the_server_was_away(
+    tmp_path: Path, server: PostgresqlServer
+) -> None:
+    first = Town(tmp_path)
+    first.population(5)
+    first.starts_up()
+    first.voice.places = 0
+    action = first.acts()
+    second = _neighbour(first)
+    second.starts_up()
+    server.kill()
+    first.passes(20)
+    server.start()
+    first.passes(200)
+    assert second.voice.left == []
+    first.voice.places = 5
+    first.engine.capacity_changed(ChannelName.VOICE)
+    first.passes(30)
+    assert first.counts(action) == {"voice": {"heard": 5}}
 
 
 def test_a_commit_whose_answer_was_lost_is_not_done_twice(tmp_path: Path, server: PostgresqlServer) -> None:

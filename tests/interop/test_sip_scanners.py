@@ -12,7 +12,7 @@ from twisted.internet import reactor, utils
 
 from foundation.endpoints import Address
 from ivr.sip.endpoint import UserAgent
-from ivr.sip.listen import Listen
+from ivr.listen import Listen
 from ivr.sip.sources import Sources, source
 from ivr.sip.transport import SipTransport
 

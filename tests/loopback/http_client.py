@@ -21,6 +21,8 @@ from gateway.http.service import HttpService
 from gateway.observe import Metrics
 from gateway.settings import HttpSettings, TokenSettings
 from ivr.call import TrunkStatus
+from prompts.library import Library
+from prompts.settings import SpeechSettings
 from sms.events import SmscStatus
 from tests.unit.http.recording_engine import RecordingEngine
 
@@ -59,6 +61,7 @@ class Served:
         self.clock_offset = 0.0
         self.clocks = Clocks(lambda: time.monotonic() + self.clock_offset, lambda: datetime.now(UTC))
         self.settings = HttpSettings(listen=listen, token=TOKENS)
+        self.library = Library(SpeechSettings(cache=folder / "prompts"), reactor, self.clocks)
         self.serve(self.engine)
         self.pool = HTTPConnectionPool(reactor)
         self.agent = Agent(reactor, pool=self.pool)
@@ -68,7 +71,7 @@ class Served:
         """Another engine than the recording one, before the start."""
         metrics = Metrics(lambda: self.trunks, lambda: self.smscs, engine.running)
         self.service = HttpService(
-            self.settings, engine, lambda: self.trunks, lambda: self.smscs, reactor, self.clocks, metrics
+            self.settings, engine, self.library, lambda: self.trunks, lambda: self.smscs, reactor, self.clocks, metrics
         )
 
     async def start(self) -> None:
@@ -79,6 +82,7 @@ class Served:
 
     async def stop(self) -> None:
         await self.service.stopService()
+        await self.library.stopService()
         await self.pool.closeCachedConnections()
 
     async def turn(self) -> None:

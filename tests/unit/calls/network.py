@@ -28,7 +28,7 @@ from ivr.sip.events import (
     Reason,
     SipEvent,
 )
-from ivr.sip.listen import parse
+from ivr.listen import parse
 from ivr.sip.sources import Sources, source
 from ivr.sip.transport import SipTransport
 

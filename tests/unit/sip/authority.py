@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from ivr.sip.listen import Listen
+from ivr.listen import Listen
 
 _BEGAN = datetime.now(UTC) - timedelta(days=2)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ivr.sip.listen import Listen, ListenFault, parse
+from ivr.listen import Listen, ListenFault, parse
 from ivr.sip.sources import Sources, source
 
 
