@@ -37,7 +37,9 @@ def main() -> int:
     code = 0
     for name in arguments.parse_args().names:
         print(f"— {name}", flush=True)
-        code |= subprocess.run([sys.executable, str(HERE / f"{name}.py")], cwd=root, env=environment, check=False).returncode
+        code |= subprocess.run(
+            [sys.executable, str(HERE / f"{name}.py")], cwd=root, env=environment, check=False
+        ).returncode
     return code
 
 

@@ -68,6 +68,9 @@ def _run(step: Sequence[str]) -> int:
 def _install_system_packages() -> None:
     """What the full tier needs and lacks; without root the names are told and the run ends."""
     missing = sorted({package for program, package in SYSTEM_PACKAGES.items() if shutil.which(program) is None})
+    # Debian keeps a server's programs off the path, one directory a version.
+    if not any(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
+        missing.append("postgresql")
     if not missing:
         return
     if os.geteuid() != 0:

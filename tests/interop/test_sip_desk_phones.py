@@ -18,11 +18,11 @@ from twisted.python.failure import Failure
 
 from foundation.endpoints import Address
 from ivr.call import LegId
+from ivr.listen import Listen
 from ivr.sip import sdp
 from ivr.sip.certificates import Certificates
 from ivr.sip.endpoint import UserAgent
 from ivr.sip.events import Answered, Confirmed, Ended, InviteReceived, InviteRequest, Peer, SipEvent
-from ivr.listen import Listen
 from ivr.sip.sources import Sources, desk_networks
 from ivr.sip.transport import SipTransport
 from tests.unit.sip.authority import Authority

@@ -11,8 +11,8 @@ import pytest_twisted
 from twisted.internet import reactor, utils
 
 from foundation.endpoints import Address
-from ivr.sip.endpoint import UserAgent
 from ivr.listen import Listen
+from ivr.sip.endpoint import UserAgent
 from ivr.sip.sources import Sources, source
 from ivr.sip.transport import SipTransport
 

@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 
 from foundation.endpoints import Address
 from ivr.call import LegId
+from ivr.listen import parse
 from ivr.sip import sdp
 from ivr.sip.endpoint import UserAgent
 from ivr.sip.events import (
@@ -34,7 +35,6 @@ from ivr.sip.events import (
     Progressed,
     SipEvent,
 )
-from ivr.listen import parse
 from ivr.sip.sources import Sources, source
 from ivr.sip.transport import SipTransport
 

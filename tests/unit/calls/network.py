@@ -18,6 +18,7 @@ from zope.interface import implementer
 from foundation.clock import Clocks, Monotonic
 from foundation.endpoints import Address
 from ivr.call import LegId, SavedDialog
+from ivr.listen import parse
 from ivr.sip import sdp
 from ivr.sip.endpoint import UserAgent
 from ivr.sip.events import (
@@ -28,7 +29,6 @@ from ivr.sip.events import (
     Reason,
     SipEvent,
 )
-from ivr.listen import parse
 from ivr.sip.sources import Sources, source
 from ivr.sip.transport import SipTransport
 

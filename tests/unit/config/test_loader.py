@@ -156,7 +156,11 @@ BETWEEN_TABLES = [
     ('"tcp:8080:interface=127.0.0.1"', '"tcp:99999"', "http.listen: has port '99999'"),
     ('"tcp:8080:interface=127.0.0.1"', '"ssl:8443:privateKey=a.pem"', "http.listen: has privateKey=a.pem, but"),
     ('"udp:5060:interface=127.0.0.1"', '"sctp:5060"', "sip.listen[0]: 'sctp' is no transport; write udp:5060"),
-    ('"udp:5060:interface=127.0.0.1"', '"udp:5060:interfaec=::1"', "sip.listen[0]: 'interfaec=' is not one of interface="),
+    (
+        '"udp:5060:interface=127.0.0.1"',
+        '"udp:5060:interfaec=::1"',
+        "sip.listen[0]: 'interfaec=' is not one of interface=",
+    ),
     ('"udp:5060:interface=127.0.0.1"', '"tls:5061"', "sip.listen[0]: tls needs certificate=FILE and key=FILE"),
     (
         '"udp:5060:interface=127.0.0.1"',

@@ -9,9 +9,9 @@ from twisted.internet import reactor, task
 
 from foundation.endpoints import Address
 from ivr.call import LegId
+from ivr.listen import Listen, parse
 from ivr.sip.endpoint import UserAgent
 from ivr.sip.events import Answered, Ended, InviteReceived, InviteRequest, Peer, SipEvent
-from ivr.listen import Listen, parse
 from ivr.sip.message import parse as parse_message
 from ivr.sip.sources import Sources, source
 from ivr.sip.transport import SipTransport

@@ -11,9 +11,9 @@ from twisted.internet.error import CannotListenError
 
 from foundation.endpoints import Address
 from ivr.call import LegId
+from ivr.listen import Listen
 from ivr.sip.endpoint import UserAgent
 from ivr.sip.events import Answered, Confirmed, Ended, Failed, InviteReceived, InviteRequest, Peer, SipEvent
-from ivr.listen import Listen
 from ivr.sip.sources import Sources, source
 from ivr.sip.transport import SipTransport
 from tests.unit.sip.pair import ANSWER, OFFER

@@ -14,11 +14,11 @@ from twisted.internet import reactor, task
 
 from foundation.endpoints import Address
 from ivr.call import LegId
+from ivr.listen import Listen
 from ivr.sip import streams
 from ivr.sip.certificates import CertificateFault, Certificates
 from ivr.sip.endpoint import UserAgent
 from ivr.sip.events import Answered, Confirmed, Ended, Failed, InviteReceived, InviteRequest, Peer, SipEvent
-from ivr.listen import Listen
 from ivr.sip.sources import Sources, source
 from ivr.sip.transport import SipTransport
 from tests.unit.sip.authority import Authority
