@@ -13,7 +13,7 @@ from tests.interop.sms_peers import Crowd, busiest
 WINDOW, SEGMENTS_PER_SECOND = 12, 60
 NEAR = [f"+3161234{tail:04}" for tail in range(1000, 1340)]
 FAR = [f"+3161234{tail:04}" for tail in range(2000, 2060)]
-OUTCOME_OF_DIGIT = {"5": "undeliverable", "6": "rejected"}
+OUTCOME_OF_DIGIT = {"4": "sent", "5": "undeliverable", "6": "rejected"}
 LONG = ("Wilt u uitkijken naar een rode fiets met een blauw zadel. " * 5).strip()
 UTRECHT, ZWOLLE = (52.09, 5.12), (52.51, 6.09)
 
