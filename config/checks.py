@@ -231,6 +231,8 @@ def _smscs(tables: Tables, folder: Path) -> Found:
             yield ("smsc", at, "host"), words
         if smsc.reply_number is not None:
             yield from _number(("smsc", at, "reply_number"), smsc.reply_number)
+        if smsc.test_number is not None:
+            yield from _number(("smsc", at, "test_number"), smsc.test_number)
         if not re.fullmatch(r"\+?\d{3,15}", smsc.source) and len(smsc.source) > 11:
             yield ("smsc", at, "source"), "is a name of more than 11 characters, which phones cannot show; shorten it"
 

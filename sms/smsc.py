@@ -45,7 +45,7 @@ from sms.session_events import (
 from sms.settings import SmscSettings
 from sms.submission import Submission, outgoings
 
-_AHEAD_SECONDS = 0.1
+_AHEAD_SECONDS = 0.25
 _AHEAD_WINDOWS = 2
 _LEAST_AHEAD = 4
 _FIRST_AHEAD = 32
@@ -76,10 +76,10 @@ class Surroundings:
 
 
 class Smsc:
-    """What was reserved or begun and is not on the wire is at most `most_ahead` segments, a tenth of a second's worth and
+    """What was reserved or begun and is not on the wire is at most `most_ahead` segments, a quarter of a second's worth and
     not more than two windows: enough that saving never holds up the wire, little to take back when an action is closed,
     and little whose fate is not known after a crash. After a rest it begins with few, `ahead`, and doubles: the first of
-    many thousand leaves when the first few are saved, not when all of a tenth of a second are."""
+    many thousand leaves when the first few are saved, not when all of these are."""
 
     _log = Logger()
 

@@ -121,7 +121,8 @@ class Recovery:
         """Show that this node lives, and see who does not. A server that was away has forgotten who lives: only who was
         gone several times in a row is taken for dead."""
         try:
-            await self._parts.writer.run(lambda _: None)
+            if self._actions.running:
+                await self._parts.writer.run(lambda _: None)
             vacant = await self._reader.read(self._vacant)
         except StoreFault as trouble:
             self._sightings = {}
