@@ -18,6 +18,8 @@ from ivr.call import DialogJournal, Refused
 from ivr.known import KnownSources
 from ivr.media.port import Media, MediaLeg, MediaLost
 from ivr.settings import SipSettings, TrunkSettings
+from ivr.sip import sdp
+from ivr.sip.encryption import encryption
 from ivr.sip.endpoint import UserAgent
 from ivr.sip.events import Peer
 from ivr.sip.trunk import Trunk, TrunkGroup
@@ -79,6 +81,11 @@ class Exchange:
 
     def codecs(self, trunk: Trunk | None) -> Sequence[Codec]:
         return DESK_CODECS if trunk is None else trunk.settings.codecs
+
+    def local(self, media: MediaLeg, trunk: Trunk | None) -> sdp.Local:
+        """Our side of a new call. Desks are on a network of their own: their sound is in the clear."""
+        keys = encryption("off" if trunk is None else trunk.settings.srtp, self.random.getrandbits)
+        return sdp.Local(media.address, self.random.getrandbits(31), encryption=keys)
 
     async def open_media(self, near: MediaLeg | None) -> MediaLeg:
         """Raises Refused where no worker has room. A leg that comes after its call was cancelled is closed."""

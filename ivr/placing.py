@@ -69,7 +69,7 @@ class Placing:
             if exchange.draining:
                 raise Refused("the telephone is being drained")
             media = await exchange.open_media(_beside(route))
-            local = sdp.Local(media.address, exchange.random.getrandbits(31))
+            local = exchange.local(media, plan.trunk)
             identity = Identity(f"{leg}@{exchange.host}", f"{exchange.random.getrandbits(64):016x}")
             request = plan.invite(identity, sdp.offer(local, plan.codecs))
             if plan.other_codecs:

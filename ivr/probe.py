@@ -66,7 +66,12 @@ class Probe:
         """The SIP ladder, once `run` is over."""
         trunk = settings.trunk
         self._account = Account(
-            trunk.username, trunk.password is not None, trunk.caller_id, trunk.dial_format, trunk.codecs
+            username=trunk.username,
+            has_password=trunk.password is not None,
+            caller_id=trunk.caller_id,
+            dial_format=trunk.dial_format,
+            codecs=trunk.codecs,
+            srtp=trunk.srtp,
         )
 
     async def run(self) -> bool:
@@ -107,8 +112,6 @@ class Probe:
         # Some trunks take calls and never answer OPTIONS; a connection that can't be had takes none.
         if number is None or options.link is not None or options.unreachable:
             return
-        if trunk.srtp != "off":
-            self._found(probe_words.not_encrypted(trunk.srtp))
         await self._call(line, own, number)
 
     async def _call(self, line: ProbeLine, own: OwnSide, number: PhoneNumber) -> None:
@@ -133,6 +136,8 @@ class Probe:
         self._found(probe_words.agreement(agreement, self._account))
         if agreement.fault is not None:
             return
+        for finding in probe_words.encryption(agreement, self._account):
+            self._found(finding)
         with tempfile.TemporaryDirectory(prefix="burgernet-trunk-") as folder:
             sounded = await call.sound(self._settings.seconds, Path(folder) / "heard.wav")
         for finding in probe_words.sounded(sounded):

@@ -22,6 +22,7 @@ from ivr.probe_line import OwnSide, ProbeLine
 from ivr.probe_sound import measure
 from ivr.settings import TrunkSettings
 from ivr.sip import sdp
+from ivr.sip.encryption import encryption
 from ivr.sip.events import Answered, DigitByInfo, Ended, Failed, InviteRequest, Reoffered
 
 KEYS = "1590"
@@ -54,7 +55,8 @@ class ProbeCall:
         """Ring for at most 30 s. Raises `ivr.media.port.MediaLost`."""
         self._media = await media.open()
         self._media.listen(self._media_event, lambda: None)
-        self._local = sdp.Local(self._media.address, self._random.getrandbits(31))
+        keys = encryption(self._trunk.srtp, self._random.getrandbits)
+        self._local = sdp.Local(self._media.address, self._random.getrandbits(31), encryption=keys)
         began = self._line.now()
         self._line.invite(self._leg, self._request(number, sdp.offer(self._local, self._trunk.codecs)))
         event = await self._line.next(
@@ -73,11 +75,11 @@ class ProbeCall:
 
     def agree(self) -> Agreement:
         """Read the answer and let sound flow."""
-        assert self._media is not None
+        assert self._local is not None
         try:
             if self._body is None:
                 raise sdp.SdpFault("the answer has no description of sound")
-            remote = sdp.agreed(self._body, self._trunk.codecs)
+            remote = sdp.agreed(self._body, self._trunk.codecs, encryption=self._local.encryption)
         except sdp.SdpFault as fault:
             return Agreement(fault=str(fault))
         self._connect(remote)
@@ -90,6 +92,7 @@ class ProbeCall:
             direction=remote.direction,
             host=str(remote.address),
             private_host=theirs.is_private and not ours.is_private,
+            suite=None if remote.srtp is None else remote.srtp.suite,
         )
 
     async def sound(self, seconds: float, path: Path) -> Sounded:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from foundation.sound import Codec
+from ivr.media.messages import SrtpSuite
 
 
 class Verdict(StrEnum):
@@ -34,6 +36,7 @@ class Account:
     caller_id: str
     dial_format: str
     codecs: tuple[Codec, ...]
+    srtp: Literal["off", "optional", "required"] = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,8 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What offer and answer came to. `fault` None, else why nothing could be agreed; `direction` as we see it."""
+    """What offer and answer came to. `fault` None, else why nothing could be agreed; `direction` as we see it; `suite` of
+    SRTP, None for sound in the clear."""
 
     fault: str | None = None
     codec: Codec | None = None
@@ -64,6 +68,7 @@ class Agreement:
     direction: str = "sendrecv"
     host: str = ""
     private_host: bool = False
+    suite: SrtpSuite | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,8 +69,8 @@ def _refused(found: Reply, account: Account) -> str:
         )
     if status in (488, 606, 415):
         return (
-            f"codec: {answer}: it takes none of {', '.join(account.codecs)} as offered. Set codecs to what the provider "
-            "names, or srtp where it wants sound encrypted."
+            f"codec: {answer}: it takes none of {', '.join(account.codecs)} as offered with srtp = {account.srtp}. Set "
+            "codecs and srtp to what the provider names."
         )
     if status in (404, 410, 484, 604) and found.method == "INVITE":
         return (
@@ -108,6 +108,16 @@ def agreement(found: Agreement, account: Account) -> Finding:
         words += ". Its address for sound is a private one: behind NAT nothing will reach it"
         return Finding("codec", Verdict.NOTE, f"{words}.")
     return Finding("codec", Verdict.GOOD, f"{words}.")
+
+
+def encryption(found: Agreement, account: Account) -> list[Finding]:
+    """Nothing where `srtp` is off; a trunk that requires it and does not get it has no agreement to speak of."""
+    if account.srtp == "off":
+        return []
+    if found.suite is not None:
+        return [Finding("SRTP", Verdict.GOOD, f"encrypted both ways: {found.suite}.")]
+    words = f"not encrypted: srtp = {account.srtp}, and the other side answered in the clear."
+    return [Finding("SRTP", Verdict.NOTE, words)]
 
 
 def sounded(found: Sounded) -> list[Finding]:
@@ -163,9 +173,3 @@ def _keys(found: Sounded) -> Finding:
     return Finding(
         "keys", Verdict.NOTE, f"sent {found.digits_sent}; none came. Press some, or call a number that echoes."
     )
-
-
-def not_encrypted(srtp: str) -> Finding:
-    """Calls are offered in the clear whatever `srtp` says: a trunk that requires more refuses them or is not safe."""
-    verdict = Verdict.FAULT if srtp == "required" else Verdict.NOTE
-    return Finding("SRTP", verdict, f"not encrypted: srtp = {srtp}, and this version offers sound in the clear.")

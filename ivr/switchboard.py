@@ -160,7 +160,7 @@ class Switchboard:
         try:
             if event.body is None:
                 raise sdp.SdpFault("the answer has no description")
-            remote = sdp.agreed(event.body, line.codecs)
+            remote = sdp.agreed(event.body, line.codecs, encryption=line.local.encryption)
         except sdp.SdpFault as fault:
             self._no_agreement(line, fault)
         else:
@@ -171,7 +171,7 @@ class Switchboard:
             try:
                 if event.body is None:
                     raise sdp.SdpFault("the ACK has no description")
-                line.leg.connect(sdp.agreed(event.body, line.codecs))
+                line.leg.connect(sdp.agreed(event.body, line.codecs, encryption=line.local.encryption))
             except sdp.SdpFault as fault:
                 self._no_agreement(line, fault)
                 return

@@ -80,7 +80,7 @@ class Taking:
             private=event.privacy,
         )
         leg = Leg(record, media, exchange.board, exchange.clocks, exchange.timer)
-        local = sdp.Local(media.address, exchange.random.getrandbits(31))
+        local = exchange.local(media, trunk)
         line = Line(leg, local, exchange.codecs(trunk), partial(self._release, trunk), offer=event.offer)
         exchange.board.add(line)
         return leg
@@ -91,11 +91,8 @@ class Taking:
         return Caller(number_in(event.identity), event.privacy, trunk.name)
 
     def _speaks(self, offer: bytes, trunk: Trunk | None) -> bool:
-        try:
-            sdp.agreed(offer, self._exchange.codecs(trunk))
-        except sdp.SdpFault:
-            return False
-        return True
+        mode = "off" if trunk is None else trunk.settings.srtp
+        return sdp.speaks(offer, self._exchange.codecs(trunk), mode)
 
     def _release(self, trunk: Trunk | None) -> None:
         if trunk is not None:

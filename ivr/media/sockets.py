@@ -77,6 +77,7 @@ class LegSocket:
         self.rtcp = rtcp
         self.reports_connected = False
         self.protection: Protection | None = None
+        self._last_protection: Protection | None = None
         self._host = host
         self._clear_send: Send = _to_nowhere
         self._counted = 0
@@ -113,7 +114,8 @@ class LegSocket:
 
     def protect(self, keys: SrtpKeys | None) -> None:
         """Under these keys from now on, or in the clear."""
-        self.protection = None if keys is None else Protection(keys)
+        self.protection = None if keys is None else Protection(keys, self._last_protection)
+        self._last_protection = self.protection or self._last_protection
         self._set_send(self._clear_send)
 
     def _set_send(self, send: Send) -> None:

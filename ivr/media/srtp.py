@@ -13,12 +13,24 @@ _PROFILES: dict[SrtpSuite, int] = {
 
 
 class Protection:
-    """Both directions under their keys. What does not prove to come from the key's owner, or came before, is None."""
+    """Both directions under their keys. What does not prove to come from the key's owner, or came before, is None.
 
-    def __init__(self, keys: SrtpKeys) -> None:
+    A direction whose key is as `before` goes on where it was: counting its packets from 0 again, with the same key, would
+    make the other side deaf after 65536 of them, and would encrypt two packets alike (RFC 3711 §3.3.1, §9.1).
+    """
+
+    def __init__(self, keys: SrtpKeys, before: Protection | None = None) -> None:
         profile = _PROFILES[keys.suite]
-        self._sending = Session(Policy(keys.sending, Policy.SSRC_ANY_OUTBOUND, srtp_profile=profile))
-        self._receiving = Session(Policy(keys.receiving, Policy.SSRC_ANY_INBOUND, srtp_profile=profile))
+        self._keys = keys
+        same = before if before is not None and before._keys.suite == keys.suite else None
+        if same is not None and same._keys.sending == keys.sending:
+            self._sending = same._sending
+        else:
+            self._sending = Session(Policy(keys.sending, Policy.SSRC_ANY_OUTBOUND, srtp_profile=profile))
+        if same is not None and same._keys.receiving == keys.receiving:
+            self._receiving = same._receiving
+        else:
+            self._receiving = Session(Policy(keys.receiving, Policy.SSRC_ANY_INBOUND, srtp_profile=profile))
 
     def protect(self, data: bytes | memoryview) -> bytes | None:
         """None for a packet that was sent before: a bridge passes doubled ones on."""

@@ -26,6 +26,7 @@ rtp_ports {rtp}-{rtp_last}
 module_path /usr/lib/baresip/modules
 module g711.so
 module aufile.so
+module srtp.so
 module aubridge.so
 module sndfile.so
 module cons.so

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,7 +19,9 @@ from foundation.clock import Clocks, Monotonic
 from foundation.endpoints import Address
 from ivr.call import LegId, SavedDialog
 from ivr.listen import parse
+from ivr.media.messages import Remote
 from ivr.sip import sdp
+from ivr.sip.encryption import CLEAR, Encryption
 from ivr.sip.endpoint import UserAgent
 from ivr.sip.events import (
     Answered,
@@ -122,7 +124,7 @@ class Phone:
     """A far end that does as it is told: `on_invite` says what happens to an INVITE (default: rings, answers).
 
     `network` gives time and UDP: a `FakeNetwork`, or the reactor (then with port 0). `sound` is where its RTP lives;
-    `theirs` where the gateway's does, by leg.
+    `theirs` where the gateway's does, by leg; `agreed` is all that was last agreed, as the phone sees it.
     """
 
     network: Any
@@ -130,7 +132,9 @@ class Phone:
     port: int = 5060
     allowed: str = "192.0.2.0/24"
     sound: Address | None = None
+    encryption: Encryption = CLEAR
     theirs: dict[LegId, Address] = field(default_factory=dict)
+    agreed: dict[LegId, Remote] = field(default_factory=dict)
     events: list[SipEvent] = field(default_factory=list)
     legs: list[LegId] = field(default_factory=list)
     on_invite: Callable[[Phone, InviteReceived], None] = field(
@@ -152,12 +156,13 @@ class Phone:
 
     @property
     def local(self) -> sdp.Local:
-        return sdp.Local(self.sound or Address(self.host, 40000), 7)
+        return sdp.Local(self.sound or Address(self.host, 40000), 7, encryption=self.encryption)
 
     def _heard(self, event: SipEvent) -> None:
         self.events.append(event)
         if isinstance(event, Answered) and event.body is not None:
-            self.theirs[event.leg] = sdp.parse(event.body).address
+            self.agreed[event.leg] = sdp.agreed(event.body, ("PCMA",), encryption=self.encryption)
+            self.theirs[event.leg] = self.agreed[event.leg].address
         if isinstance(event, InviteReceived):
             self.legs.append(event.leg)
             self.on_invite(self, event)
@@ -172,8 +177,9 @@ class Phone:
 
     def answer(self, event: InviteReceived) -> None:
         assert event.offer is not None
-        self.theirs[event.leg] = sdp.parse(event.offer).address
-        self.agent.answer(event.leg, sdp.answer(event.offer, self.local, ("PCMA",))[0], self._now())
+        description, self.agreed[event.leg] = sdp.answer(event.offer, self.local, ("PCMA",))
+        self.theirs[event.leg] = self.agreed[event.leg].address
+        self.agent.answer(event.leg, description, self._now())
         self.transport.flush()
 
     def ring_and_answer(self, event: InviteReceived, after: float = 2.0) -> None:
@@ -189,7 +195,7 @@ class Phone:
         self.transport.flush()
 
     def hold(self, held: bool = True) -> None:
-        local = sdp.Local(Address(self.host, 40000), 7, 2, "sendonly" if held else "sendrecv")
+        local = replace(self.local, version=2, direction="sendonly" if held else "sendrecv")
         self.agent.reoffer(self.legs[-1], sdp.offer(local, ("PCMA",)), self._now())
         self.transport.flush()
 

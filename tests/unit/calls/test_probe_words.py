@@ -13,7 +13,7 @@ from ivr.media.codecs import Decoder
 from ivr.media.tones import rendered
 from ivr.probe_facts import Account, Agreement, Reply, Sounded, Verdict
 from ivr.probe_sound import measure
-from ivr.probe_words import agreement, not_encrypted, reply, sounded
+from ivr.probe_words import agreement, encryption, reply, sounded
 
 ACCOUNT = Account("account", True, "+31343529850", "e164", ("PCMA", "G722"))
 NOBODY = replace(ACCOUNT, username=None, has_password=False)
@@ -98,9 +98,15 @@ def test_sound(found: Sounded, step: str, verdict: Verdict, words: str) -> None:
     assert words in said[step].words
 
 
-def test_sound_in_the_clear_is_a_fault_where_more_is_required() -> None:
-    assert not_encrypted("required").verdict is Verdict.FAULT
-    assert not_encrypted("optional").verdict is Verdict.NOTE
+def test_it_says_whether_sound_was_encrypted() -> None:
+    assert encryption(AGREED, ACCOUNT) == [], "nothing to say where srtp is off"
+    wanted = replace(ACCOUNT, srtp="optional")
+    (clear,) = encryption(AGREED, wanted)
+    assert (clear.verdict, clear.words.split(":")[0]) == (Verdict.NOTE, "not encrypted")
+    (safe,) = encryption(replace(AGREED, suite="AES_CM_128_HMAC_SHA1_80"), wanted)
+    assert safe.verdict is Verdict.GOOD
+    assert "AES_CM_128_HMAC_SHA1_80" in safe.words
+    assert "with srtp = optional" in reply(replace(INVITE, status=488), wanted).words
 
 
 def _wav(path: Path, samples: numpy.ndarray) -> Path:

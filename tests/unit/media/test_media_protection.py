@@ -133,3 +133,18 @@ def test_a_protected_leg_is_listened_to_whole_and_keys_change_by_agreement_only(
     assert line.ordered(Protect) == [Protect(leg, keys)]
     line.tell(Connect(leg, 1, remote(address=Address("198.51.100.7", 4002))))
     assert line.ordered(Protect) == [Protect(leg, keys), Protect(leg, None)]
+
+
+def _packet(sequence: int) -> bytes:
+    return packet(VOICE, payload_type=8, sequence=sequence % 65536, timestamp=sequence * 160, ssrc=7)
+
+
+def test_a_direction_whose_key_stays_goes_on_counting_when_the_other_changes():
+    """After 65536 packets the count is part of what encrypts: a sender that began anew would not be understood."""
+    ours = Protection(SrtpKeys("AES_CM_128_HMAC_SHA1_80", KEY, OTHER))
+    theirs = Protection(SrtpKeys("AES_CM_128_HMAC_SHA1_80", OTHER, KEY))
+    for sequence in (65_000, 65_535, 65_536, 66_000):
+        assert theirs.unprotect(ours.protect(_packet(sequence))) == _packet(sequence)
+    renewed = SrtpKeys("AES_CM_128_HMAC_SHA1_80", KEY, bytes(range(200, 230)))
+    assert theirs.unprotect(Protection(renewed).protect(_packet(66_001))) is None, "begun anew it is not understood"
+    assert theirs.unprotect(Protection(renewed, before=ours).protect(_packet(66_001))) == _packet(66_001)

@@ -22,7 +22,7 @@ def _theirs(
 
 def test_our_offer_names_codecs_in_order_and_events() -> None:
     text = offer(OURS, ALL).decode()
-    assert "m=audio 20000 RTP/AVP 8 9 0 101\r\n" in text
+    assert "m=audio 20000 RTP/AVP 8 9 0 101 13\r\n" in text
     assert "c=IN IP4 192.0.2.1\r\n" in text
     assert "a=rtpmap:9 G722/8000\r\n" in text
     assert "a=rtpmap:101 telephone-event/8000\r\n" in text
