@@ -21,7 +21,7 @@ from gateway.store.actions import note
 from gateway.store.counting import Changes, change_counters
 from gateway.store.deliveries import ReachedRow, opt_out_waiting, reached_by
 from gateway.store.reader import Reader
-from gateway.store.records import SavedReply, Tip, one_tip, opted_out, save_call, save_opt_out, save_reply, save_tip
+from gateway.store.records import SavedReply, Tip, one_tip, opted_out, save_opt_out, save_reply, save_tip
 from gateway.store.schema import actions
 
 _REPLY_GRACE_SECONDS = 7 * 86_400.0
@@ -88,7 +88,7 @@ class Keeping:
         return ReplyView(reply.id, reply.action, reply.number, reply.text, reply.received_at)
 
     async def save_call(self, call: CallView) -> None:
-        await self._parts.writer.run(lambda connection: save_call(connection, call), patient=True)
+        await self._parts.writer.write(call)
         self._parts.hub.publish("call", {"id": call.id, "direction": call.direction, "action": call.action})
 
     async def count_callback(self, action: ActionId) -> None:

@@ -17,7 +17,6 @@ from gateway.domain.outcomes import ChannelName
 from gateway.store.schema import (
     calls,
     desks,
-    maybe_microseconds,
     maybe_moment,
     microseconds,
     moment,
@@ -123,25 +122,6 @@ def page_of_replies(
     query = select(replies) if action is None else select(replies).where(replies.c.action == action)
     rows = connection.execute(_older(query, replies.c.received_at, replies.c.id, after).limit(size))
     return [SavedReply(row.id, row.action, _number(row.number), row.text, moment(row.received_at)) for row in rows]
-
-
-def save_call(connection: Connection, call: CallView) -> None:
-    values = {
-        "direction": call.direction,
-        "action": call.action,
-        "number": None if call.number is None else call.number.e164,
-        "peer": call.peer,
-        "call_id": call.call_id,
-        "started_at": microseconds(call.started_at),
-        "answered_at": maybe_microseconds(call.answered_at),
-        "ended_at": maybe_microseconds(call.ended_at),
-        "ended_by": call.ended_by,
-        "cause": call.cause,
-        "sip_code": call.sip_code,
-        "q850_cause": call.q850_cause,
-        "desk": call.desk,
-    }
-    _renew(connection, calls, calls.c.id, call.id, values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,15 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from gateway.domain.calls import CallView
+from gateway.store.calls import apply_calls
 from gateway.store.dialogs import DialogWrite, apply_dialogs
 from gateway.store.faults import StoreUnavailable, unavailable
 from gateway.store.writes import DeliveryWrite, apply_writes
 
 Result = TypeVar("Result")
 Work = Callable[[Connection], Result]
-Write = DeliveryWrite | DialogWrite
+Write = DeliveryWrite | DialogWrite | CallView
 
 _LARGEST_GROUP = 4_000
 _RETRY_SECONDS = 1.0
@@ -52,7 +54,7 @@ class Writer(Protocol):
     def trouble(self) -> str | None: ...
 
     def write(self, write: Write) -> Deferred[None]:
-        """Save one decision or dialog; fires after the commit. Waits where the store is unavailable; fails with
+        """Save one decision, dialog or call record; fires after the commit. Waits where the store is unavailable; fails with
         LeaseLost."""
         ...
 
@@ -128,9 +130,12 @@ def _write(connection: Connection, writes: Sequence[Write]) -> None:
     decisions = [write for write in writes if type(write) is DeliveryWrite]
     if decisions:
         apply_writes(connection, decisions)
-    calls = [write for write in writes if type(write) is DialogWrite]
+    dialogs = [write for write in writes if type(write) is DialogWrite]
+    if dialogs:
+        apply_dialogs(connection, dialogs)
+    calls = [write for write in writes if type(write) is CallView]
     if calls:
-        apply_dialogs(connection, calls)
+        apply_calls(connection, calls)
 
 
 def _work(connection: Connection, job: Job) -> None:
