@@ -78,10 +78,12 @@ def read(text: str, region: str = "NL") -> PhoneNumber:
         digits = "+" + digits[2:]
     if not re.fullmatch(r"\+?\d{3,16}", digits):
         raise NumberFault(f"{text!r} is not a telephone number; write it as 0612345678 or +31612345678")
-    if region == "NL" and re.fullmatch(r"31\d{8,10}", digits):
-        digits = "+" + digits
-    if region == "NL" and re.fullmatch(r"(\+31|0)(800|90[069])\d{4,7}", digits):
-        return PhoneNumber("+31" + re.sub(r"^(\+31|0)", "", digits))
+    if region == "NL":
+        information = re.fullmatch(r"(?:\+?31|0)((?:800|90[069])\d{4,7})", digits)
+        if information is not None:
+            return PhoneNumber("+31" + information.group(1))
+        if re.fullmatch(r"31\d{8,10}", digits):
+            digits = "+" + digits
     try:
         parsed = phonenumbers.parse(digits, region)
     except phonenumbers.NumberParseException as error:
@@ -92,22 +94,41 @@ def read(text: str, region: str = "NL") -> PhoneNumber:
 
 
 def refusal(text: str | PhoneNumber) -> str | None:
-    """Why this number is never dialled, in words; None when it may be a recipient. Never raises."""
-    spelled = text.e164 if isinstance(text, PhoneNumber) else _SEPARATORS.sub("", text)
-    national = re.sub(r"^(\+31|0031)0?", "0", spelled)
-    short = re.sub(r"^(\+31|0031)", "", spelled)
-    for candidate in (national, short):
-        for pattern, what in _NEVER_DIALLED:
-            if pattern.match(candidate):
-                return f"{what} is never dialled"
-        if _MACHINE.match(candidate):
-            return "097 belongs to machines, not to a recipient"
+    """Why this number is never dialled, in words; None when it may be a recipient. Never raises.
+
+    What was written is looked at, for a short number may mean something else once it is completed (112, 14020), and
+    then what it is read as, so that no spelling gets around it.
+    """
+    if not isinstance(text, PhoneNumber):
+        reason = _forbidden(_SEPARATORS.sub("", re.sub(r"^tel:", "", text.strip(), flags=re.IGNORECASE)))
+        if reason is not None:
+            return reason
     try:
         number = text if isinstance(text, PhoneNumber) else read(text)
     except NumberFault as fault:
         return str(fault)
+    reason = _forbidden(number.e164)
+    if reason is not None:
+        return reason
     if not phonenumbers.is_valid_number(phonenumbers.parse(number.e164)):
         return "no telephone has this number; check its digits"
+    return None
+
+
+def never_dialled(number: PhoneNumber) -> str | None:
+    """The part of `refusal` that costs next to nothing: the last gate before a number leaves."""
+    return _forbidden(number.e164)
+
+
+def _forbidden(digits: str) -> str | None:
+    """The reason where these digits are, as they stand or within the Netherlands, a number that is never dialled."""
+    national = re.sub(r"^(\+31|0031)0?", "0", digits)
+    short = national.removeprefix("0")
+    for pattern, what in _NEVER_DIALLED:
+        if pattern.match(national) or pattern.match(short):
+            return f"{what} is never dialled"
+    if _MACHINE.match(national):
+        return "097 belongs to machines, not to a recipient"
     return None
 
 

@@ -211,7 +211,6 @@ class Daemon:
         self._engine.attach(self._voice)
         self._engine.attach(self._texts)
         self._engine.on_owner_changed(self._line.owner_changed)
-        self._telephone.on_incoming(self._line.incoming)
         self._services.startService()
         try:
             self._telephone.setServiceParent(self._services)
@@ -220,6 +219,8 @@ class Daemon:
                 f"[sip] listen can't be opened: {error}. Stop what listens there, or choose another port."
             ) from error
         await self._engine.recover(self._telephone.end_orphans)
+        # Not before: a desk that is rung must not still be in an orphaned call.
+        self._telephone.on_incoming(self._line.incoming)
         self._smscs.setServiceParent(self._services)
         self._http.setServiceParent(self._services)
         await self._http.listening()

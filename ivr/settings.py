@@ -50,5 +50,7 @@ class TrunkSettings(Settings):
 
     @property
     def reserve(self) -> int:
-        """Channels that alerts never use: as configured, else 5 % of all, rounded up."""
-        return -(-self.channels // 20) if self.reserved_for_callbacks is None else self.reserved_for_callbacks
+        """Channels that alerts never use: as configured, else 5 % of all, rounded up, of a single one none."""
+        if self.reserved_for_callbacks is not None:
+            return self.reserved_for_callbacks
+        return min(-(-self.channels // 20), self.channels - 1)
