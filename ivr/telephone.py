@@ -152,15 +152,7 @@ class TelephoneService(Service):
         """Other trunks, numbers or limits for calls from now on; calls that are up go on. What is listened on stays."""
         exchange = self._exchange
         self._trunks.follow(settings.trunks)
-        wanted = {trunk.name for trunk in settings.trunks}
-        known = exchange.group.trunks
-        for trunk in settings.trunks:
-            if trunk.name in known:
-                known[trunk.name].reconfigure(trunk)
-            else:
-                known[trunk.name] = Trunk(trunk)
-        for name in set(known) - wanted:
-            del known[name]
+        exchange.group.reconfigure(settings.trunks)
         exchange.group.prefixes.reconfigure(settings.prefix_limit)
         exchange.settings = settings
         exchange.sources.registering(settings.desks)

@@ -22,15 +22,13 @@ class Protection:
     def __init__(self, keys: SrtpKeys, before: Protection | None = None) -> None:
         profile = _PROFILES[keys.suite]
         self._keys = keys
-        same = before if before is not None and before._keys.suite == keys.suite else None
-        if same is not None and same._keys.sending == keys.sending:
-            self._sending = same._sending
-        else:
-            self._sending = Session(Policy(keys.sending, Policy.SSRC_ANY_OUTBOUND, srtp_profile=profile))
-        if same is not None and same._keys.receiving == keys.receiving:
-            self._receiving = same._receiving
-        else:
-            self._receiving = Session(Policy(keys.receiving, Policy.SSRC_ANY_INBOUND, srtp_profile=profile))
+        self._sending: Session = Session(Policy(keys.sending, Policy.SSRC_ANY_OUTBOUND, srtp_profile=profile))
+        self._receiving: Session = Session(Policy(keys.receiving, Policy.SSRC_ANY_INBOUND, srtp_profile=profile))
+        if before is not None and before._keys.suite == keys.suite:
+            if before._keys.sending == keys.sending:
+                self._sending = before._sending
+            if before._keys.receiving == keys.receiving:
+                self._receiving = before._receiving
 
     def protect(self, data: bytes | memoryview) -> bytes | None:
         """None for a packet that was sent before: a bridge passes doubled ones on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from foundation.clock import Monotonic
 from foundation.endpoints import Address
@@ -16,7 +17,7 @@ from ivr.sip.refreshing import LEAST_SECONDS, as_callee, too_brief
 from ivr.sip.session import Event, Session, State
 from ivr.sip.sources import Source
 from ivr.sip.transactions import Transaction
-from ivr.sip.values import NameAddress, ValueFault, Via
+from ivr.sip.values import NameAddress, ValueFault, Via, split
 
 MOST_SESSIONS = 20_000
 UNANSWERED_SECONDS = 180.0
@@ -169,11 +170,17 @@ def called_uris(request: Request) -> tuple[str, ...]:
 
 
 def addresses(message: Message, name: str) -> list[NameAddress]:
-    """The addresses of a list field; what can't be read is left out."""
-    try:
-        return [NameAddress.parse(value) for value in message.values(name)]
-    except ValueFault:
-        return []
+    """The addresses of a list field; what can't be read is left out, and nothing else."""
+    found: list[NameAddress] = []
+    for line in message.all(name):
+        try:
+            values = split(line, ",")
+        except ValueFault:
+            continue
+        for value in values:
+            with suppress(ValueFault):
+                found.append(NameAddress.parse(value))
+    return found
 
 
 def identity_of(request: Request, trusted: bool) -> str:

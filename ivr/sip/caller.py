@@ -140,7 +140,7 @@ class Caller:
         self._legs.say_bye(session, dialog, lambda answer, at: None, now)
 
     def _met(self, session: Session, response: Response, now: Monotonic) -> bool:
-        """Whether another INVITE was sent in reply to a refusal: with credentials, another offer, elsewhere."""
+        """Whether another INVITE meets a refusal: with credentials at once; with another offer or elsewhere in its turn."""
         if session.request is None or session.state not in (State.CALLING, State.PROCEEDING, State.RINGING):
             return False
         proof = self._core.proof(response, session.invite, session.peer, session.challenges)
@@ -149,10 +149,24 @@ class Caller:
             self._send_anew(session, session.request, (proof,), now)
             return True
         request = again(self._core, session, response)
-        if request is not None:
-            credentials = self._core.preempt(request.peer, "INVITE", request.request_uri)
-            self._send_anew(session, request, credentials, now)
-        return request is not None
+        if request is None:
+            return False
+        session.request = request
+        self._legs.step(session, Event.MET, now)
+        self.in_turn(session, now)
+        return True
+
+    def in_turn(self, session: Session, now: Monotonic) -> None:
+        """Send the INVITE that meets a refusal as soon as the rate allows; asked again when it may."""
+        request = session.request
+        if request is None or session.state is not State.WAITING_FOR_TURN:
+            return
+        wait = 0.0 if request.turn is None else request.turn(now)
+        if wait > 0.0:
+            self._core.arm(session, "turn", wait, now)
+            return
+        credentials = self._core.preempt(request.peer, "INVITE", request.request_uri)
+        self._send_anew(session, request, credentials, now)
 
     def _send_anew(self, session: Session, request: InviteRequest, credentials: Fields, now: Monotonic) -> None:
         """The same call by another INVITE: same Call-ID and tag, the next CSeq."""

@@ -372,6 +372,8 @@ class UserAgent:
             self._in_dialog.reoffer_silent(session, now)
         elif timer == "refresh":
             self._in_dialog.refresh(session, now)
+        elif timer == "turn":
+            self._caller.in_turn(session, now)
         elif timer == "orphan":
             self._legs.report_noted(session)
 

@@ -6,10 +6,11 @@ The user agent (`ivr.sip.endpoint.UserAgent`) is a datagram endpoint: its method
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from foundation.clock import Monotonic
 from foundation.endpoints import Address
 from ivr.call import LegId, SavedDialog
 
@@ -40,7 +41,9 @@ class InviteRequest:
     """An INVITE to send. URIs are whole (`sip:+31612345678@127.0.0.1:5070;user=phone`), display name in `from_display`.
     `extra_headers` in order (P-Asserted-Identity, Privacy, …); `offer` is our SDP, `other_offer` what is tried once where
     that is refused with 488 or 606. `session_seconds` is the session timer that we wish for (RFC 4028), 0 none.
-    `also` are further phones (peer, Request-URI) that ring at the same time; the first that answers has the call."""
+    `also` are further phones (peer, Request-URI) that ring at the same time; the first that answers has the call.
+    `turn` is asked before another INVITE meets a refusal: seconds until that may leave, 0.0 counts it as leaving now. A
+    digest retry does not ask. None: no limit."""
 
     peer: Peer
     request_uri: str
@@ -55,6 +58,7 @@ class InviteRequest:
     other_offer: bytes | None = None
     session_seconds: int = 1800
     also: tuple[tuple[Peer, str], ...] = ()
+    turn: Callable[[Monotonic], float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Literal, cast
 
 from foundation.endpoints import Address
 from ivr.call import LegId, SavedDialog
+from ivr.sip.callee import addresses
 from ivr.sip.core import ALLOWED, Core, branch_of
 from ivr.sip.dialog import literal
 from ivr.sip.events import InviteRequest
@@ -14,7 +15,7 @@ from ivr.sip.message import Fields, Request, Response
 from ivr.sip.outcome import WANT_OTHER_CODECS
 from ivr.sip.refreshing import asking, wanted_longer
 from ivr.sip.session import Session
-from ivr.sip.values import NameAddress, ValueFault, quote, uri
+from ivr.sip.values import NameAddress, quote, uri
 
 LARGEST_OVER_UDP = 1300
 MOST_REDIRECTS = 5
@@ -112,11 +113,7 @@ def _redirected(core: Core, session: Session, request: InviteRequest, response: 
 
 
 def _contacts(response: Response) -> list[str]:
-    try:
-        contacts = [NameAddress.parse(value) for value in response.values("Contact")]
-    except ValueFault:
-        return []
-    return [contact.uri for contact in sorted(contacts, key=_preference)]
+    return [contact.uri for contact in sorted(addresses(response, "Contact"), key=_preference)]
 
 
 def _preference(contact: NameAddress) -> float:

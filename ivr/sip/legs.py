@@ -29,6 +29,7 @@ TIMERS = (
     "refresh",
     "session",
     "unanswered",
+    "turn",
 )
 
 EXPIRED: Mapping[str, Event] = {

@@ -24,6 +24,7 @@ class State(StrEnum):
     CALLING = "INVITE sent, nothing heard"
     PROCEEDING = "100 heard"
     RINGING = "18x heard"
+    WAITING_FOR_TURN = "refused, and another INVITE waits for its turn"
     WAITING_TO_CANCEL = "hung up before anything was heard"
     CANCELLING = "CANCEL sent"
     ABANDONED = "given up for silence, a late word may come"
@@ -42,6 +43,7 @@ class Event(StrEnum):
     PROVISIONAL = "101 to 199 came"
     ANSWER = "2xx came"
     REFUSAL = "300 to 699 came"
+    MET = "300 to 699 came, and another INVITE meets it later"
     TIMED_OUT = "no answer by Timer B"
     SILENCE = "nothing heard for silence_seconds"
     SETUP_EXPIRED = "100 heard, and then nothing"
@@ -98,6 +100,7 @@ _REFUSED = Transition(S.OVER, (F.NOTE_FAILURE,))
 _LATE = Transition(S.ENDING, (F.STOP_TIMERS, F.ACK, F.SAVE_UP, F.NOTE_FAILURE, F.SEND_BYE))
 _LATE_ABANDONED = Transition(S.ENDING, (F.STOP_TIMERS, F.ACK, F.SAVE_UP, F.SEND_BYE))
 _SILENT = Transition(S.OVER, (F.NOTE_SILENCE,))
+_MET = Transition(S.WAITING_FOR_TURN, (F.STOP_TIMERS,))
 _TAKEN = Transition(S.ANSWERED, (F.SAVE_UP, F.SEND_OK))
 _REJECTED = Transition(S.OVER, (F.NOTE_OURS, F.SEND_REFUSAL))
 _UNANSWERED = Transition(S.OVER, (F.NOTE_NOBODY, F.SEND_REFUSAL))
@@ -110,12 +113,14 @@ TABLE: Mapping[tuple[State, Event], Transition] = {
     (S.CALLING, E.PROVISIONAL): Transition(S.RINGING, (F.STOP_TIMERS, F.START_RING, F.PROGRESS)),
     (S.CALLING, E.ANSWER): _ANSWERED,
     (S.CALLING, E.REFUSAL): _REFUSED,
+    (S.CALLING, E.MET): _MET,
     (S.CALLING, E.SILENCE): Transition(S.ABANDONED, (F.STOP_RESENDING, F.NOTE_SILENCE, F.REPORT_NOTED)),
     (S.CALLING, E.TIMED_OUT): _SILENT,
     (S.CALLING, E.HANG_UP): Transition(S.WAITING_TO_CANCEL, (F.MARK_CANCELLED,)),
     (S.PROCEEDING, E.PROVISIONAL): Transition(S.RINGING, (F.STOP_TIMERS, F.START_RING, F.PROGRESS)),
     (S.PROCEEDING, E.ANSWER): _ANSWERED,
     (S.PROCEEDING, E.REFUSAL): _REFUSED,
+    (S.PROCEEDING, E.MET): _MET,
     (S.PROCEEDING, E.SETUP_EXPIRED): Transition(
         S.ABANDONED_CANCELLING, (F.NOTE_SILENCE, F.REPORT_NOTED, F.SEND_CANCEL)
     ),
@@ -123,8 +128,10 @@ TABLE: Mapping[tuple[State, Event], Transition] = {
     (S.RINGING, E.PROVISIONAL): Transition(S.RINGING, (F.PROGRESS,)),
     (S.RINGING, E.ANSWER): _ANSWERED,
     (S.RINGING, E.REFUSAL): _REFUSED,
+    (S.RINGING, E.MET): _MET,
     (S.RINGING, E.RING_EXPIRED): Transition(S.CANCELLING, (F.MARK_RANG_OUT, F.SEND_CANCEL)),
     (S.RINGING, E.HANG_UP): Transition(S.CANCELLING, (F.STOP_TIMERS, F.MARK_CANCELLED, F.SEND_CANCEL)),
+    (S.WAITING_FOR_TURN, E.HANG_UP): Transition(S.OVER, (F.MARK_CANCELLED, F.NOTE_FAILURE)),
     (S.WAITING_TO_CANCEL, E.TRYING): Transition(S.CANCELLING, (F.STOP_TIMERS, F.SEND_CANCEL)),
     (S.WAITING_TO_CANCEL, E.PROVISIONAL): Transition(S.CANCELLING, (F.STOP_TIMERS, F.SEND_CANCEL)),
     (S.WAITING_TO_CANCEL, E.ANSWER): _LATE,

@@ -131,10 +131,16 @@ class Trunk:
     def turn(self, now: Monotonic) -> float:
         """Seconds until the wire may carry an INVITE; 0.0: this caller has its turn now, and it is counted. A digest
         retry needs no turn."""
+        wait = self.turn_again(now)
+        if wait == 0.0:
+            self._waiting = max(self._waiting - 1, 0)
+        return wait
+
+    def turn_again(self, now: Monotonic) -> float:
+        """As `turn`, for a further INVITE of a call that had its turn: it waits for no place."""
         wait = self._rate.wait(now)
         if wait == 0.0:
             self._rate.take(now)
-            self._waiting = max(self._waiting - 1, 0)
         return wait
 
     def status(self, now: Monotonic) -> TrunkStatus:
@@ -163,6 +169,28 @@ class TrunkGroup:
     def __init__(self, trunks: Sequence[Trunk], prefixes: PrefixLimits) -> None:
         self.trunks = {trunk.name: trunk for trunk in trunks}
         self.prefixes = prefixes
+        self._former: dict[str, Trunk] = {}
+
+    def reconfigure(self, wanted: Sequence[TrunkSettings]) -> None:
+        """Other trunks for calls from now on. One that is taken out and put back still counts the calls that it has, and
+        the INVITEs of the last second; how it fares is asked anew."""
+        known = self._former | self.trunks
+        names = {settings.name for settings in wanted}
+        self._former = {name: trunk for name, trunk in known.items() if name not in names}
+        for name in set(self.trunks) - names:
+            del self.trunks[name]
+        for settings in wanted:
+            trunk = known.get(settings.name)
+            if trunk is None:
+                trunk = Trunk(settings)
+            elif settings.name not in self.trunks:
+                trunk.health = Health(must_register=settings.register_)
+            trunk.reconfigure(settings)
+            self.trunks[settings.name] = trunk
+
+    def _counts(self, trunk: str) -> Trunk | None:
+        """Where the calls of a trunk are counted, also of one that was taken out."""
+        return self.trunks.get(trunk) or self._former.get(trunk)
 
     def alert_capacity(self, now: Monotonic) -> tuple[int, float | None]:
         """As `ivr.call.Telephone.alert_capacity`."""
@@ -185,8 +213,8 @@ class TrunkGroup:
     def release_alert(self, trunk: str, number: PhoneNumber, *, waiting: bool = True) -> None:
         """Give back a reservation (`waiting`), or the place of an alert call that is over."""
         self.prefixes.release(number)
-        if trunk in self.trunks:
-            self.trunks[trunk].release(Use.ALERT, waiting=waiting)
+        if (counts := self._counts(trunk)) is not None:
+            counts.release(Use.ALERT, waiting=waiting)
 
     def reserve_other(self, number: PhoneNumber, avoid: frozenset[str], now: Monotonic) -> str | None:
         """A place for a call that is no alert: it may use the reserve."""
@@ -201,16 +229,16 @@ class TrunkGroup:
 
     def release_other(self, trunk: str, number: PhoneNumber, *, waiting: bool = False) -> None:
         self.prefixes.release(number)
-        if trunk in self.trunks:
-            self.trunks[trunk].release(Use.OTHER, waiting=waiting)
+        if (counts := self._counts(trunk)) is not None:
+            counts.release(Use.OTHER, waiting=waiting)
 
     def admit_incoming(self, trunk: str) -> bool:
         """A call that comes in over a trunk takes a channel too; False: it is full, answer 503."""
         return trunk in self.trunks and self.trunks[trunk].take(Use.OTHER, outgoing=False)
 
     def release_incoming(self, trunk: str) -> None:
-        if trunk in self.trunks:
-            self.trunks[trunk].release(Use.OTHER)
+        if (counts := self._counts(trunk)) is not None:
+            counts.release(Use.OTHER)
 
     def _choose(self, usable: Sequence[Trunk], avoid: frozenset[str]) -> Trunk | None:
         """Smooth weighted round robin among those of the best priority."""

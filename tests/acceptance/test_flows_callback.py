@@ -43,9 +43,11 @@ class House:
         self.counted: list[ActionId] = []
         self.broken = False
         self.asked: list[tuple[DeskId | None, str | None]] = []
+        self.held: dict[str, Deferred[None]] = {}
 
     async def desks_for(self, owner: DeskId | None, room: str | None) -> list[Desk]:
         self._check()
+        await self._while_held("desks")
         self.asked.append((owner, room))
         deputy = DESKS[owner].deputy if owner is not None else None
         order = dict.fromkeys([*([owner] if owner else []), *([deputy] if deputy else []), *DESKS])
@@ -57,7 +59,9 @@ class House:
 
     async def actions_of(self, caller: PhoneNumber, grace_seconds: float) -> list[Recipient]:
         self._check()
-        return self.recipients.get(caller, [])
+        found = list(self.recipients.get(caller, []))
+        await self._while_held("actions")
+        return found
 
     async def save_tip(
         self, path: Path, milliseconds: int, caller: PhoneNumber | None, action: ActionId | None
@@ -73,6 +77,11 @@ class House:
     async def count_callback(self, action: ActionId) -> None:
         self._check()
         self.counted.append(action)
+
+    async def _while_held(self, read: str) -> None:
+        held = self.held.pop(read, None)
+        if held is not None:
+            await held
 
     def _check(self) -> None:
         if self.broken:
@@ -315,6 +324,23 @@ def test_a_hand_over_reaches_a_caller_who_waits(story: Story) -> None:
     advance(story.clock, 20)
     assert story.people.unmet == []
     assert story.rung() == ["desk-7", "desk-9"]
+    assert story.everybody_is_off_the_phone()
+
+
+@pytest.mark.parametrize("read", ["actions", "desks"])
+def test_a_hand_over_before_anybody_rings_reaches_the_new_owner(story: Story, read: str) -> None:
+    """Between the look-up of the owner, our 200 and its ACK nobody is rung yet: the former owner never is."""
+    story.caller.is_connected_to("desk-9").hangs_up()
+    held = story.house.held[read] = Deferred()
+    story.telephone.calls_us(NUMBER.e164, "0800-0011")
+    advance(story.clock, 1)
+    story.line.owner_changed(ACTION, DeskId("desk-8"))
+    story.line.owner_changed(ActionId("other"), DeskId("desk-10"))
+    story.line.owner_changed(ACTION, DeskId("desk-9"))
+    held.callback(None)
+    advance(story.clock, 20)
+    assert story.people.unmet == []
+    assert story.rung() == ["desk-9"]
     assert story.everybody_is_off_the_phone()
 
 

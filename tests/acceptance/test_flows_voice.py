@@ -302,11 +302,12 @@ def test_stop_twice_opts_out(story: Story) -> None:
     assert story.outcome(attempt) is Outcome.HEARD_CONFIRMED
 
 
-def test_the_wish_for_the_operator_goes_on_after_the_attempt_has_ended(story: Story) -> None:
+def test_an_attempt_that_goes_on_to_an_operator_ends_with_that_talk(story: Story) -> None:
+    """As long as it is not ended the number is not free: neither the closing nor another action calls into the talk."""
     story.person.hears("fiets").presses("3").hears("doorverbonden")
     attempt = story.send()
     advance(story.clock, 30)
-    assert story.outcome(attempt) is Outcome.HEARD_CONFIRMED
+    assert story.kinds(attempt) == [Sent, KeyPressed]
     ((_, key),) = story.connected
     assert key.recipient == NUMBER
     story.channel.cancel(attempt)
@@ -315,6 +316,43 @@ def test_the_wish_for_the_operator_goes_on_after_the_attempt_has_ended(story: St
     story.connection.callback(None)
     advance(story.clock, 1)
     assert not story.person.is_on_the_phone
+    assert story.kinds(attempt) == [Sent, KeyPressed, Ended]
+    assert story.outcome(attempt) is Outcome.HEARD_CONFIRMED
+    assert story.nothing_leaked()
+
+
+def test_a_connection_that_fails_still_ends_the_attempt(story: Story) -> None:
+    story.person.hears("fiets").presses("3").hears("doorverbonden")
+    attempt = story.send()
+    advance(story.clock, 30)
+    story.connection.errback(OSError("no desk"))
+    advance(story.clock, 1)
+    assert story.outcome(attempt) is Outcome.HEARD_CONFIRMED
+    assert story.nothing_leaked()
+
+
+def test_a_close_lets_be_whom_the_operator_key_was_pressed_by(story: Story) -> None:
+    """From the key on, also while they are told that they are being connected."""
+    story.person.hears("fiets").presses("3")
+    attempt = story.send()
+    while KeyPressed not in story.kinds(attempt):
+        advance(story.clock, 0.1)
+    assert story.connected == []
+    story.channel.cancel(attempt)
+    advance(story.clock, 10)
+    assert story.person.is_on_the_phone
+    assert len(story.connected) == 1
+    story.connection.callback(None)
+    advance(story.clock, 1)
+    assert story.nothing_leaked()
+
+
+def test_who_hangs_up_while_being_connected_has_confirmed(story: Story) -> None:
+    story.person.hears("fiets").presses("3").hears("doorverbonden", share=0.3).hangs_up()
+    attempt = story.send()
+    advance(story.clock, 30)
+    assert story.connected == []
+    assert story.outcome(attempt) is Outcome.HEARD_CONFIRMED
     assert story.nothing_leaked()
 
 

@@ -89,10 +89,25 @@ def new_calls(trace: list[Seen]) -> list[Seen]:
     return first
 
 
-def busiest_second(moments: list[float]) -> int:
+def lateness(trace: list[Seen]) -> float:
+    """How late SIPp was at the worst, in seconds: its people answer 200 ms after they begin to ring, says the scenario."""
+    rang: dict[str, float] = {}
+    late = 0.0
+    for seen in trace:
+        if seen.received or "INVITE" not in seen.cseq:
+            continue
+        if seen.line.startswith("SIP/2.0 180"):
+            rang[seen.call_id] = seen.moment
+        elif seen.line.startswith("SIP/2.0 200") and seen.call_id in rang:
+            late = max(late, seen.moment - rang.pop(seen.call_id) - 0.2)
+    return late
+
+
+def busiest(moments: list[float], span: float) -> int:
+    """The most of these moments that any window of `span` seconds holds."""
     most = begin = 0
     for index, moment in enumerate(moments):
-        while moment - moments[begin] >= 1.0:
+        while moment - moments[begin] >= span:
             begin += 1
         most = max(most, index - begin + 1)
     return most

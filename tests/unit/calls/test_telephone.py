@@ -372,3 +372,17 @@ def test_a_trunk_that_was_taken_out_takes_no_new_calls_and_its_old_ones_end_well
     trunk.call("sip:08000011@192.0.2.1", OUR_ADDRESS)
     bench.network.run(0.5)
     assert bench.telephone.strangers > 0
+
+
+def test_a_trunk_that_is_put_back_still_counts_the_calls_that_are_up(bench: Bench, trunk: Phone) -> None:
+    call = bench.dial(seconds=3)
+    kpn = {"name": "kpn", "proxy": "sip:192.0.2.2", "channels": 1, "reserved_for_callbacks": 0}
+    bench.telephone.reconfigure(_settings({"name": "next", "proxy": "sip:192.0.2.9"}))
+    bench.telephone.reconfigure(_settings(kpn))
+    assert bench.in_use() == 1
+    bench.begin(bench.telephone.dial(ToTrunk("kpn", NUMBER, 25)))
+    bench.network.run(0.1)
+    assert isinstance(bench.outcomes[0], Refused)
+    call.hang_up()
+    bench.network.run(1)
+    assert bench.in_use() == 0

@@ -49,6 +49,7 @@ class RecordingEngine:
         self.listeners = 0
         self.imported = b""
         self.database_fault: str | None = None
+        self.drains = False
 
     def _note(self, *asked: object) -> None:
         self.asked.append(asked)
@@ -247,6 +248,9 @@ class RecordingEngine:
 
     def running(self) -> Iterable[ActionId]:
         return [name for name, view in self.saved.items() if view.action.state is ActionState.ACTIVE]
+
+    def draining(self) -> bool:
+        return self.drains
 
     async def healthy(self) -> str | None:
         return self.database_fault

@@ -7,11 +7,14 @@ from dataclasses import replace
 
 import pytest
 
+from foundation.clock import Monotonic
 from foundation.endpoints import Address
+from ivr.call import EndCause
 from ivr.sip.endpoint import UserAgent
 from ivr.sip.events import Answered, Credentials, DialogChanged, Failed
 from ivr.sip.inviting import calling_dialog, route_of
 from ivr.sip.message import Request, parse
+from ivr.sip.outcome import ending_of_failure
 from ivr.sip.sources import Sources, source
 from tests.unit.sip.pair import ANSWER, HERE, OFFER, OURS, THEIRS, Pair
 
@@ -50,6 +53,14 @@ class Trunk:
         self.agent.receive(f"{head}\r\n".encode() + body, destination, self.now)
         self.gather()
 
+    def passes(self, seconds: float) -> None:
+        end = Monotonic(self.now + seconds)
+        while (due := self.agent.next_deadline()) is not None and due <= end:
+            self.now = Monotonic(max(due, self.now))
+            self.agent.handle_deadline(self.now)
+            self.gather()
+        self.now = end
+
     @property
     def failed(self) -> list[Failed]:
         return self.pair.here_told(Failed)
@@ -83,6 +94,12 @@ def test_the_best_of_several_contacts_that_may_be_called_is(trunk: Trunk) -> Non
         "Contact: <sip:+31612345678@192.0.2.1>;q=0.9\r\n",
     )
     assert trunk.asked[-1][1] == Address("10.0.0.8", 5060)
+
+
+def test_one_unreadable_contact_leaves_the_others(trunk: Trunk) -> None:
+    trunk.invite()
+    trunk.answer(302, 'Contact: garbage<<\r\nContact: "open\r\nContact: <sip:+31612345678@10.0.0.7>\r\n')
+    assert trunk.asked[-1][1] == Address("10.0.0.7", 5060)
 
 
 @pytest.mark.parametrize(
@@ -142,6 +159,79 @@ def test_without_other_codecs_the_refusal_stands(trunk: Trunk) -> None:
     trunk.invite()
     trunk.answer(488)
     assert trunk.failed[0].status == 488
+
+
+# ---- the rate
+
+
+class Turn:
+    """A trunk's turn that comes `wait` seconds after it was asked for."""
+
+    def __init__(self, wait: float) -> None:
+        self.at: float | None = None
+        self.wait = wait
+        self.taken = 0
+
+    def __call__(self, now: float) -> float:
+        if self.at is None:
+            self.at = now + self.wait
+        left = max(self.at - now, 0.0)
+        self.taken += left == 0.0
+        return left
+
+
+@pytest.mark.parametrize(
+    ("status", "extra"),
+    [
+        (488, ""),
+        (606, ""),
+        (422, "Min-SE: 3600\r\n"),
+        (302, "Contact: <sip:+31612345678@10.0.0.7>\r\n"),
+    ],
+)
+def test_an_invite_that_meets_a_refusal_waits_for_its_turn(trunk: Trunk, status: int, extra: str) -> None:
+    turn = Turn(0.5)
+    trunk.invite(other_offer=OTHER, turn=turn)
+    trunk.answer(100)
+    trunk.answer(status, extra)
+    assert len(trunk.asked) == 1
+    trunk.passes(0.4)
+    assert len(trunk.asked) == 1
+    trunk.passes(0.2)
+    assert (len(trunk.asked), turn.taken) == (2, 1)
+    assert trunk.asked[1][0].essentials.cseq.number == 2
+    trunk.answer(200, f"Contact: <sip:x@{trunk.asked[1][1]}>\r\n", ANSWER)
+    assert len(trunk.pair.here_told(Answered)) == 1
+
+
+def test_a_digest_retry_asks_for_no_turn(trunk: Trunk) -> None:
+    turn = Turn(60)
+    trunk.invite(turn=turn)
+    trunk.answer(401, CHALLENGE.format("one", "false"))
+    assert (len(trunk.asked), turn.at) == (2, None)
+
+
+def test_a_stray_answer_while_it_waits_for_its_turn_does_not_take_the_call(trunk: Trunk) -> None:
+    trunk.invite(other_offer=OTHER, turn=Turn(0.5))
+    trunk.answer(488)
+    trunk.answer(200, "Contact: <sip:x@10.0.0.2>\r\n", ANSWER)
+    assert trunk.pair.here_told(Answered) == []
+    trunk.passes(1)
+    assert len(trunk.asked) == 2
+    trunk.answer(200, "Contact: <sip:x@10.0.0.2>\r\n", ANSWER)
+    assert len(trunk.pair.here_told(Answered)) == 1
+
+
+def test_a_hang_up_while_it_waits_for_its_turn_ends_it_at_once(trunk: Trunk) -> None:
+    turn = Turn(0.5)
+    trunk.invite(other_offer=OTHER, turn=turn)
+    trunk.answer(488)
+    trunk.agent.hang_up(HERE, trunk.now)
+    trunk.passes(60)
+    assert (len(trunk.asked), turn.taken) == (1, 0)
+    ((failed),) = trunk.failed
+    assert ending_of_failure(failed).cause is EndCause.CANCELLED
+    assert trunk.agent.next_deadline() is None
 
 
 # ---- credentials known before

@@ -149,7 +149,7 @@ def test_a_later_offer_and_a_later_answer_show_the_same_keys() -> None:
     first, _ = answer(_theirs(THEIR_LINE, "RTP/SAVP"), ours, CODECS)
     again, _ = answer(_theirs(THEIR_LINE, "RTP/SAVP"), ours, CODECS)
     assert _cryptos(first) == _cryptos(again)
-    assert [crypto.key for crypto in _cryptos(offer(ours, CODECS))][0] == _cryptos(first)[0].key
+    assert _cryptos(offer(ours, CODECS))[0].key == _cryptos(first)[0].key
 
 
 def test_nothing_is_agreed_without_keys_of_our_own() -> None:

@@ -183,3 +183,36 @@ def test_new_settings_keep_the_calls_that_are_up() -> None:
     trunk = group.trunks["a"]
     trunk.reconfigure(_trunk(channels=4).settings)
     assert (trunk.in_use, trunk.places(Use.ALERT)) == (10, 0)
+
+
+def test_a_trunk_that_is_taken_out_and_put_back_still_counts_its_calls() -> None:
+    group = _group(_trunk(calls_per_second=1000, reserved_for_callbacks=0))
+    assert _fill(group, 0) == 10
+    group.reconfigure([_trunk("b").settings])
+    assert list(group.trunks) == ["b"]
+    group.release_alert("a", NUMBER, waiting=False)
+    group.reconfigure([_trunk("b").settings, _trunk(calls_per_second=1000, channels=12).settings])
+    assert [trunk.in_use for trunk in group.trunks.values()] == [0, 9]
+    for _ in range(9):
+        group.release_alert("a", NUMBER, waiting=False)
+    assert group.trunks["a"].in_use == 0
+
+
+def test_a_trunk_that_is_put_back_keeps_its_rate_and_not_its_health() -> None:
+    group = _group(_trunk(calls_per_second=1))
+    trunk = group.trunks["a"]
+    assert trunk.turn(Monotonic(0)) == 0.0
+    trunk.health.refuse(30, Monotonic(0))
+    group.reconfigure([])
+    group.reconfigure([_trunk(calls_per_second=1).settings])
+    assert group.trunks["a"].turn(Monotonic(0.5)) > 0.5
+    assert group.trunks["a"].health.word(Monotonic(0.5)) != "refusing"
+
+
+def test_a_further_invite_counts_in_the_rate_and_frees_no_place() -> None:
+    trunk = _trunk(calls_per_second=1)
+    assert trunk.take(Use.ALERT)
+    ahead = trunk.alert_capacity(Monotonic(0)).places
+    assert trunk.turn_again(Monotonic(0)) == 0.0
+    assert trunk.alert_capacity(Monotonic(0)).places == ahead
+    assert trunk.turn(Monotonic(0.5)) > 0.5

@@ -241,6 +241,22 @@ def test_a_number_that_is_not_ours_is_not_found() -> None:
     assert received.called == ("sip:0343529850@10.0.0.1", "sip:08000011@net.example")
 
 
+@pytest.mark.parametrize("name", ["Diversion", "History-Info"])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["<sip:08000011@net.example>;reason=unknown, garbage<<"],
+        ["garbage, <sip:08000011@net.example>"],
+        ['"open <sip:1@net.example>', "<sip:08000011@net.example>"],
+        ["<sip:1@net.example, <tel:2", "<sip:08000011@net.example>"],
+    ],
+)
+def test_one_unreadable_entry_leaves_the_others(name: str, lines: list[str]) -> None:
+    pair = Pair(here=agent(OURS, "trunk", THEIRS.host, ours=lambda uri: "08000011" in uri))
+    extra = "".join(f"{name}: {line}\r\n" for line in lines)
+    assert _answers(pair, _request("INVITE", uri="sip:0343529850@10.0.0.1", extra=extra)) == ["100 INVITE"]
+
+
 def test_identity_and_privacy_are_read() -> None:
     pair = Pair()
     extra = (
