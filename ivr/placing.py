@@ -12,7 +12,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from foundation.sound import Codec
-from foundation.telephone_numbers import PhoneNumber
+from foundation.telephone_numbers import PhoneNumber, never_dialled
 from ivr.call import Call, CallRecord, EndCause, Ending, LegId, Refused, SavedDialog, ToDesk, ToTrunk
 from ivr.dialling import (
     Identity,
@@ -100,6 +100,8 @@ class Placing:
             raise Refused(f"there is no trunk {route.trunk}")
         release, give_back = self._places(trunk, route.number, reserved)
         try:
+            if forbidden := never_dialled(route.number):
+                raise Refused(forbidden)
             shown_number(trunk.settings, route.caller_id)
         except Refused:
             give_back()

@@ -177,6 +177,7 @@ class Caller:
         session.invite = self._build(request, sequence, credentials)
         session.description = request.offer
         session.state = State.CALLING
+        session.acknowledged.clear()  # a stray 2xx to the INVITE that was refused is no fork of this one
         self._core.disarm(session, "set-up", "ring")
         self._core.arm(session, "silence", session.peer.silence_seconds, now)
         self._start(session, now)

@@ -274,6 +274,14 @@ def test_the_media_worker_dies(bench: Bench, trunk: Phone) -> None:
     assert bench.in_use() == 0
 
 
+def test_what_is_never_dialled_does_not_leave_whoever_asks(bench: Bench, trunk: Phone) -> None:
+    bench.begin(bench.telephone.dial(ToTrunk("kpn", PhoneNumber("+319001234567"), 25)))
+    bench.network.run(0.1)
+    assert isinstance(bench.outcomes[0], Refused)
+    assert bench.network.sent("INVITE") == []
+    assert bench.in_use() == 0
+
+
 def test_only_listed_caller_ids_are_shown(bench: Bench, trunk: Phone) -> None:
     bench.begin(bench.telephone.dial(ToTrunk("kpn", NUMBER, 25, caller_id=PhoneNumber("+31201234567"))))
     bench.network.run(0.1)
