@@ -75,6 +75,8 @@ class Placing:
             if plan.other_codecs:
                 second = replace(local, version=local.version + 1)
                 request = replace(request, other_offer=sdp.offer(second, plan.other_codecs))
+            if plan.trunk is not None:
+                request = replace(request, turn=plan.trunk.turn_again)
             for dialog in UserAgent.calling_dialogs(leg, request):
                 dialogs.append(dialog)
                 await self._save(dialog)

@@ -181,6 +181,8 @@ class SipTransport(Service):
 
 
 class _Socket(DatagramProtocol):
+    noisy = False
+
     def __init__(self, received: Callable[[bytes, Address], None]) -> None:
         self._hand_on = received
 
