@@ -90,6 +90,8 @@ _WANTED: Mapping[str, str] = {
     "path_type": 'a path in quotes, as in "var/prompts"',
 }
 
+_SMPP_FIELDS = frozenset({"system_id", "password", "system_type"})
+
 _BOUNDS: Mapping[str, tuple[str, str]] = {
     "greater_than": ("gt", "above"),
     "greater_than_equal": ("ge", "at least"),
@@ -127,6 +129,8 @@ def in_words(error: ErrorDetails, path: KeyPath, known: tuple[str, ...]) -> str:
     if kind == "string_pattern_mismatch":
         wanted = _PATTERNS.get(context["pattern"], f"something of the form {context['pattern']}")
         return f"is {value!r}; write {wanted}"
+    if kind in ("string_too_long", "too_long") and path[0] == "smsc" and path[-1] in _SMPP_FIELDS:
+        return f"is longer than {context['max_length']} characters, which SMPP 3.4 does not take; shorten it"
     if kind == "string_too_long":
         return f"is longer than {context['max_length']} characters; shorten it"
     if kind == "too_short":

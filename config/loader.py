@@ -60,7 +60,7 @@ class _Reading:
         if len(data) > _BIGGEST_BYTES:
             self._give_up(None, f"is larger than {_BIGGEST_BYTES:,} bytes; this is no configuration")
         try:
-            source = data.decode("utf-8")
+            source = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             self._give_up(data.count(b"\n", 0, error.start) + 1, "is not UTF-8; save it as UTF-8")
         try:
@@ -119,7 +119,8 @@ class _Reading:
             return None
 
     def _stand_in(self) -> str:
-        return f"missing secret {len(self.faults)}"
+        """Its own for each, and short enough for an SMPP password, so that it gives no second fault."""
+        return f"?{len(self.faults)}"
 
     def _known(self, model: type[Settings], location: KeyPath) -> tuple[str, ...]:
         inner: type[Settings] | None = model

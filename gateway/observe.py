@@ -114,10 +114,12 @@ class Metrics:
             "burgernet_http_request_seconds", "Seconds to answer a request", ["method", "path"], registry=self.registry
         )
 
-    def request(self, method: str, path: str, status: int, seconds: float) -> None:
-        """`path` is the call's pattern, not what was asked for: its values are few."""
+    def request(self, method: str, path: str, status: int, seconds: float | None) -> None:
+        """`path` is the call's pattern, not what was asked for: its values are few.
+        `seconds` None: an answer that goes on until somebody hangs up, which says nothing of how fast we are."""
         self._requests.labels(method, path, str(status)).inc()
-        self._seconds.labels(method, path).observe(seconds)
+        if seconds is not None:
+            self._seconds.labels(method, path).observe(seconds)
 
     def text(self) -> bytes:
         """The Prometheus text format, version 0.0.4."""

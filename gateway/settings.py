@@ -35,7 +35,7 @@ class HttpSettings(Settings):
 class OperatorSettings(Settings):
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
     name: str
-    room: str
+    room: str = "oost"
     uri: str | None = None
     password: Secret | None = None
     deputy: str | None = None
@@ -43,7 +43,7 @@ class OperatorSettings(Settings):
 
 class CallbackSettings(Settings):
     numbers: Annotated[tuple[str, ...], Field(min_length=1)]
-    default_room: str
+    default_room: str = "oost"
     accept_key: Annotated[str, Field(pattern=r"^[0-9*#]$")] = "1"
     ring_seconds: PositiveSeconds = 20
     grace_minutes: Minutes = 60

@@ -12,7 +12,7 @@ from foundation.settings import Port, PositiveSeconds, Secret, Settings
 class SmscSettings(Settings):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
     host: str
-    port: Port
+    port: Port = 2775
     system_id: Annotated[str, Field(max_length=15)]
     password: Annotated[Secret, Field(max_length=8)]
     bind: Literal["transceiver", "transmitter", "receiver"] = "transceiver"

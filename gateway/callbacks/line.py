@@ -5,7 +5,9 @@ A caller is never left without an answer because something of ours failed: witho
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -14,12 +16,21 @@ from twisted.logger import Logger
 from foundation.telephone_numbers import PhoneNumber
 from gateway.call_views import call_view
 from gateway.callbacks.directory import About, CallbackSounds, Directory, stages
+from gateway.callbacks.machine import Stage
 from gateway.callbacks.running import CallbackManner, RunningCallback, Surroundings
 from gateway.domain.action import Desk, Recipient
 from gateway.domain.identifiers import ActionId, DeskId
 from ivr.call import Call, CallEnded, Caller, Telephone
 
 log = Logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Whom a callback rings, in which order."""
+
+    desks: Mapping[DeskId, Desk]
+    stages: tuple[Stage, ...]
 
 
 class CallbackLine:
@@ -32,6 +43,7 @@ class CallbackLine:
         self._directory = directory
         self._manner = manner
         self._running: set[RunningCallback] = set()
+        self._arriving: list[dict[ActionId, DeskId]] = []
         manner.tips.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -40,49 +52,76 @@ class CallbackLine:
 
     async def incoming(self, call: Call, caller: Caller) -> None:
         """An `IncomingHandler`: returns when the caller is off the line."""
-        recipient = await self._action_of(caller.number)
-        about = About(
-            action=None if recipient is None else recipient.action,
-            shown=None if caller.private else caller.number,
-            metres=None if recipient is None else recipient.distance_metres,
-            desk=None if caller.desk is None else DeskId(caller.desk),
-        )
-        owner = None if recipient is None else recipient.owner
-        self._keep(call, about.action)
-        call.on_end(lambda _: self._keep(call, about.action))
-        try:
-            await call.answer()
-        except CallEnded:
-            return
-        self._keep(call, about.action)
-        await self._run(call, about, owner, greeting=True)
+        with self._arrival() as news:
+            recipient = await self._action_of(caller.number)
+            about = About(
+                action=None if recipient is None else recipient.action,
+                shown=None if caller.private else caller.number,
+                metres=None if recipient is None else recipient.distance_metres,
+                desk=None if caller.desk is None else DeskId(caller.desk),
+            )
+            self._keep(call, about.action)
+            call.on_end(lambda _: self._keep(call, about.action))
+            try:
+                await call.answer()
+            except CallEnded:
+                return
+            self._keep(call, about.action)
+            callback, way = await self._set_up(call, about, None if recipient is None else recipient.owner, news)
+        await self._run(callback, way, greeting=True)
 
     async def connect(self, call: Call, action: ActionId, number: PhoneNumber) -> None:
         """Go on with an alert call as a callback to whoever owns the action now. The caller was told so already;
         the leg's record is kept by whoever placed it. Returns when the person is off the line."""
-        recipient = await self._action_of(number, action)
-        owner = None if recipient is None else recipient.owner
-        metres = None if recipient is None else recipient.distance_metres
-        await self._run(call, About(action, number, metres), owner, greeting=False)
+        with self._arrival() as news:
+            recipient = await self._action_of(number, action)
+            metres = None if recipient is None else recipient.distance_metres
+            about = About(action, number, metres)
+            callback, way = await self._set_up(call, about, None if recipient is None else recipient.owner, news)
+        await self._run(callback, way, greeting=False)
 
     def owner_changed(self, action: ActionId, owner: DeskId) -> None:
         """An action was handed over: callers who still wait reach its new owner."""
+        for news in self._arriving:
+            news[action] = owner
         for callback in [callback for callback in self._running if callback.about.action == action]:
             self._log_failure(self._hand_over(callback, owner), "hand-over did not reach a waiting caller")
 
     async def _hand_over(self, callback: RunningCallback, owner: DeskId) -> None:
-        desks = await self._directory.desks_for(owner, None)
-        callback.hand_over({desk.id: desk for desk in desks}, stages(desks, owner, await self._deputy_of(owner)))
+        callback.handed_to = owner
+        desks, deputy = await self._directory.desks_for(owner, None), await self._deputy_of(owner)
+        if callback.handed_to == owner:
+            callback.hand_over({desk.id: desk for desk in desks}, stages(desks, owner, deputy))
 
-    async def _run(self, call: Call, about: About, owner: DeskId | None, *, greeting: bool) -> None:
+    @contextmanager
+    def _arrival(self) -> Iterator[dict[ActionId, DeskId]]:
+        """What is handed over meanwhile: the owner that was read before the caller was on the line may be a former one."""
+        news: dict[ActionId, DeskId] = {}
+        self._arriving.append(news)
+        try:
+            yield news
+        finally:
+            self._arriving = [other for other in self._arriving if other is not news]
+
+    async def _set_up(
+        self, call: Call, about: About, owner: DeskId | None, news: Mapping[ActionId, DeskId]
+    ) -> tuple[RunningCallback, _Way]:
+        """Nothing is awaited between the last look at the news and `_running`."""
         if about.action is not None:
             self._log_failure(self._directory.count_callback(about.action), "callback was not counted")
-        desks = await self._desks_for(owner)
+        while True:
+            if about.action is not None:
+                owner = news.get(about.action, owner)
+            desks, deputy = await self._desks_for(owner), await self._deputy_of(owner)
+            if about.action is None or news.get(about.action, owner) == owner:
+                break
         callback = RunningCallback(call, about, self._around)
         self._running.add(callback)
+        return callback, _Way({desk.id: desk for desk in desks}, stages(desks, owner, deputy))
+
+    async def _run(self, callback: RunningCallback, way: _Way, *, greeting: bool) -> None:
         try:
-            order = stages(desks, owner, await self._deputy_of(owner))
-            await callback.run({desk.id: desk for desk in desks}, order, greeting=greeting)
+            await callback.run(way.desks, way.stages, greeting=greeting)
         finally:
             self._running.discard(callback)
 

@@ -82,10 +82,11 @@ class Surroundings:
 
 
 class RunningCallback:
-    """The shell of one `Callback`."""
+    """The shell of one `Callback`. `handed_to`: who was last said to own the action now."""
 
     def __init__(self, caller: Call, about: About, around: Surroundings) -> None:
         self.about = about
+        self.handed_to: DeskId | None = None
         self._caller = caller
         self._around = around
         self._state = Callback(Phase.OVER, ())

@@ -8,6 +8,7 @@ from typing import cast
 
 import click
 
+from config.advice import advice
 from gateway.commands.invocation import CommandFailed, Invocation, SharedCommand, output, pass_invocation
 
 
@@ -27,6 +28,8 @@ def run(invocation: Invocation) -> None:
 def check_config(invocation: Invocation) -> None:
     """Every fault of the configuration at once; nothing is started."""
     found = invocation.configuration()
+    for words in advice(found):
+        click.echo(f"{found.file}: warning: {words}", err=True)
     counts = ((len(found.trunks), "trunk"), (len(found.smscs), "SMSC"), (len(found.operators), "operator"))
     words = ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for count, name in counts)
     output.print(f"{found.file} is right: {words}, {len(found.http.token)} tokens", markup=False)

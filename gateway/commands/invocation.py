@@ -116,6 +116,13 @@ class SharedGroup(click.Group):
         super().__init__(*arguments, **options)
         self.params.extend(_shared_options())
 
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        # What click itself does here differs from version to version.
+        if not args and not context.resilient_parsing:
+            click.echo(context.get_help(), err=True)
+            context.exit(2)
+        return super().parse_args(context, args)
+
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)

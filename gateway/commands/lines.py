@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import re
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
@@ -18,6 +19,7 @@ from gateway.commands.smsc_trial import test_smsc
 from gateway.commands.tables import named, smsc_table, trunk_table
 from gateway.commands.trunks import TestOptions, test_from_configuration, test_options
 
+_DATE = re.compile(r"\d{4}-?\d\d-?\d\d")
 _CALL_FIELDS = (
     "id",
     "direction",
@@ -101,12 +103,15 @@ def calls() -> None:
 @click.option(
     "--from", "begin", metavar="TIME", help="Calls that began at or after, as in 2026-11-01 or 2026-11-01T08:00."
 )
-@click.option("--to", "end", metavar="TIME", help="Calls that began before.")
+@click.option("--to", "end", metavar="TIME", help="Calls that began before; a date alone includes that day.")
 @click.option("-o", "--output", "file", metavar="FILE", help="Else standard output.")
 @pass_invocation
 def export(invocation: Invocation, begin: str | None, end: str | None, file: str | None) -> None:
     """Call records as CSV; times without a zone are this machine's."""
-    limits = {name: _moment(text, name) for name, text in (("begin", begin), ("end", end)) if text}
+    times = {name: _moment(text, name) for name, text in (("begin", begin), ("end", end)) if text}
+    limits = {name: moment.isoformat() for name, moment in times.items()}
+    if "begin" in times and "end" in times and times["end"] < times["begin"]:
+        raise click.UsageError("--to lies before --from; give the earlier time first")
     with api(invocation) as daemon:
         if file is None:
             _write(daemon, limits, sys.stdout)
@@ -132,9 +137,12 @@ def _write(daemon: Api, limits: dict[str, str], stream: TextIO) -> int:
     return count
 
 
-def _moment(text: str, name: str) -> str:
+def _moment(text: str, name: str) -> datetime:
     option = "--from" if name == "begin" else "--to"
     try:
-        return datetime.fromisoformat(text).astimezone().isoformat()
-    except ValueError as error:
+        moment = datetime.fromisoformat(text)
+        if name == "end" and _DATE.fullmatch(text):
+            moment += timedelta(days=1)
+        return moment.astimezone()
+    except (ValueError, OverflowError) as error:
         raise click.UsageError(f"{option} is {text!r}; write it as 2026-11-01 or 2026-11-01T08:00+01:00") from error

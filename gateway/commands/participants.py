@@ -46,6 +46,8 @@ def import_participants(invocation: Invocation, file: Path, dry_run: bool, as_js
         _tell(report)
     if report["rows"] and not report["imported"]:
         raise CommandFailed("no row could be taken")
+    if report["refused_total"]:
+        raise CommandFailed("mend the refused rows and import them again; all others were taken")
 
 
 @participants.command("count")
@@ -168,7 +170,7 @@ def _bar(bars: Progress, words: str) -> ToldProgress:
 
 
 def _tell(report: dict[str, Any]) -> None:
-    for row in report["refused"]:
+    for row in (*report.get("ignored_columns", ()), *report["refused"]):
         output.print(f"line {row['line']}: {row['field']}: {row['reason']}", markup=False)
     untold = report["refused_total"] - len(report["refused"])
     if untold > 0:

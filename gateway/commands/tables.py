@@ -38,12 +38,13 @@ def trunk_table(trunks: list[dict[str, Any]]) -> Table:
 def smsc_table(smscs: list[dict[str, Any]]) -> Table:
     table = Table("smsc", "state", "in flight", "segments/s", "enquire_link", "last error", title="SMSCs")
     for item in smscs:
+        bound = item["state"] in ("bound", "throttled")
         table.add_row(
             item["name"],
             item["state"],
-            f"{item['in_flight']}/{item['window']}",
-            _plain(item["segments_per_second"]),
-            _milliseconds(item["round_trip_milliseconds"]),
+            f"{item['in_flight']}/{item['window']}" if bound else "–",
+            _plain(item["segments_per_second"]) if bound else "–",
+            _milliseconds(item["round_trip_milliseconds"]) if bound else "–",
             item["last_error"] or "",
         )
     return table

@@ -95,6 +95,8 @@ Decision = tuple[Delivery, tuple[Effect, ...]]
 _Transition = Callable[[Delivery, DeliveryEvent, DeliveryRules, Situation], Decision]
 
 _BREATHER = timedelta(seconds=1)
+_PATIENCE = 10
+"""How many attempts that do not count are begun for a peer that asks to come back later."""
 _FINISHED: tuple[Effect, ...] = (Finished(),)
 _REACHED: tuple[Effect, ...] = (Reached(),)
 _OWED_AND_FINISHED: tuple[Effect, ...] = (Owed(), Finished())
@@ -261,9 +263,11 @@ def _no_receipt(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, 
 
 
 def _peer_fault(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
-    """The peer's own fault: another one at once, and no attempt is used up."""
+    """The peer's own fault: another one at once, and no attempt is used up. One that says when to come back takes nothing
+    until then, and is not avoided after it, unless it has said so too often."""
     assert isinstance(event, PeerFault)
-    avoid = delivery.avoid | {event.wire.peer} if event.wire.peer else delivery.avoid
+    comes_back = event.retry_after is not None and delivery.ordinal - delivery.attempts <= _PATIENCE
+    avoid = delivery.avoid | {event.wire.peer} if event.wire.peer and not comes_back else delivery.avoid
     return _wait(delivery, situation, None, avoid=avoid)
 
 

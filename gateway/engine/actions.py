@@ -6,8 +6,8 @@ begins something. Every method returns after the commit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,27 +19,31 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from foundation.clock import Clocks, Saved
+from foundation.telephone_numbers import PhoneNumber
 from gateway.domain.action import Action, ActionDraft, ActionState, ClosingOutcome
 from gateway.domain.action_decisions import ActionEvent, after
 from gateway.domain.delivery import Delivery, DeliveryState
 from gateway.domain.identifiers import ActionId, DeskId
 from gateway.domain.outcomes import ChannelName, MessageKind, Outcome
 from gateway.engine.channel import Channel
+from gateway.engine.closing import Close, closing_work, conflict, in_state
 from gateway.engine.events import EventHub
-from gateway.engine.interface import Conflict, NotFound
+from gateway.engine.interface import Conflict
 from gateway.engine.messages import message_of
 from gateway.engine.runner import Runner
 from gateway.engine.running import RunningAction
 from gateway.engine.scheduler import Scheduler
-from gateway.store.actions import ActionRecord, change_action, get_action, note
-from gateway.store.closing import ClosingTerms, insert_closing, stop_waiting
+from gateway.store.actions import change_action, note
+from gateway.store.closing import stop_waiting
 from gateway.store.deliveries import count_open, tried_before
-from gateway.store.drafts import dump_draft
+from gateway.store.drafts import dump_draft, dump_estimate
 from gateway.store.recipients import Freeze, freeze
 from gateway.store.schema import microseconds
 from gateway.store.writer import Writer
 
 _PREPARE_RETRY_SECONDS = 5.0
+_SLOW_SECONDS = 1.0
+"""After so long a close does not wait for its commit to end the calls: 2 s are allowed for that."""
 _CLOSING_GIVEN_UP = timedelta(hours=24)
 CLOCK = "clock"
 """The actor of what nobody asked for: expiry."""
@@ -56,16 +60,8 @@ class Parts:
     runner: Runner
     scheduler: Scheduler
     hub: EventHub
-
-
-def conflict(action: Action, wish: str) -> Conflict:
-    hints = {
-        ActionState.DRAFT: "it is a draft: start it first",
-        ActionState.ACTIVE: "it runs: close it first, or hand it over",
-        ActionState.CLOSING: "it is being closed",
-        ActionState.CLOSED: "it is closed: begin a new action",
-    }
-    return Conflict(f"the action can't be {wish}: {hints[action.state]}")
+    opted_out: set[tuple[PhoneNumber, ChannelName]] = field(default_factory=set)
+    """Who opted out while an attempt was under way, and must not be tried again when that ends."""
 
 
 class Actions:
@@ -81,7 +77,8 @@ class Actions:
 
     def stop(self) -> None:
         for timer in (*self._timers.values(), *self._retries):
-            timer.cancel()
+            if timer.active():
+                timer.cancel()
         self._timers.clear()
         self._retries.clear()
 
@@ -96,11 +93,11 @@ class Actions:
         quiet = self._parts.runner.quiet
 
         def work(connection: Connection) -> tuple[Action, int]:
-            action = _in_state(connection, wanted, ActionEvent.STARTED, "started").action
-            draft = action.draft
+            record = in_state(connection, wanted, ActionEvent.STARTED, "started")
+            action, draft = record.action, record.action.draft
             if draft.expires_at is not None and draft.expires_at <= now:
                 raise Conflict("the action is past its expiry; give it a later expires_at first")
-            waiting = freeze(connection, Freeze(wanted, draft.area, draft.channels, lease, now, quiet))
+            waiting, frozen = freeze(connection, Freeze(wanted, draft.area, draft.channels, lease, now, quiet))
             if waiting == 0:
                 raise Conflict("nobody lives in this area who can be reached on these channels; draw a larger area")
             change_action(
@@ -110,6 +107,7 @@ class Actions:
                 started_at=microseconds(now),
                 node=lease.node,
                 recipients=waiting,
+                estimate=dump_estimate(replace(record.estimate, recipients=frozen)),
             )
             note(connection, now, actor, "action started", wanted, f"{waiting} deliveries")
             return replace(action, state=ActionState.ACTIVE, started_at=now), waiting
@@ -171,7 +169,7 @@ class Actions:
         now = self._parts.clocks.saved_now()
 
         def work(connection: Connection) -> ActionDraft:
-            action = _in_state(connection, wanted, ActionEvent.HANDED_OVER, "handed over").action
+            action = in_state(connection, wanted, ActionEvent.HANDED_OVER, "handed over").action
             draft = replace(action.draft, owner=owner)
             change_action(connection, wanted, owner=owner, draft=dump_draft(draft))
             note(connection, now, actor, "action handed over", wanted, owner)
@@ -187,7 +185,7 @@ class Actions:
         now = self._parts.clocks.saved_now()
 
         def work(connection: Connection) -> None:
-            _in_state(connection, wanted, ActionEvent.EDITED, "given a recording")
+            in_state(connection, wanted, ActionEvent.EDITED, "given a recording")
             change_action(connection, wanted, recording=str(path))
             note(connection, now, actor, "recording set", wanted)
 
@@ -207,49 +205,57 @@ class Actions:
         running.halted = word
         self._parts.scheduler.drop_lines(running, MessageKind.ALERT)
         self._parts.runner.forget_doubtful(running)
-        order = _Close(running, word, outcome, message, actor, self._parts.clocks.saved_now())
+        order = Close(running, word, outcome, message, actor, self._parts.clocks.saved_now())
+        closing = self._parts.writer.run(closing_work(order, self._parts.runner), patient=patient)
+        # What ends by this is saved behind the close, which tells those who are reached by then.
+        if expired:
+            self._end_under_way(running)
+        else:
+            self._parts.runner.hold_events(running)
+        slow = self._parts.reactor.callLater(_SLOW_SECONDS, self._end_under_way, running)
+        self._retries.add(slow)
         try:
-            stopped, told = await self._parts.writer.run(self._closing_work(order), patient=patient)
+            stopped, told = await closing
         except BaseException:
-            running.halted = None
-            self.reload(running)
+            self._not_closed(order)
             raise
+        finally:
+            self._retries.discard(slow)
+            if slow.active():
+                slow.cancel()
         self._closing(order, stopped, told)
+
+    def _not_closed(self, order: Close) -> None:
+        """The close came to nothing: the action goes on, and what ended meanwhile is decided as if nothing had been. An
+        expiry that came meanwhile is due now."""
+        running = order.running
+        running.halted = None
+        running.ended = False
+        self.reload(running)
+        self._parts.runner.release_events(running)
+        if order.outcome is not ClosingOutcome.EXPIRED:
+            self._set_clock(running)
+
+    def _end_under_way(self, running: RunningAction) -> None:
+        """End what rings and plays of the alert; nothing of it begins any more, so once is enough."""
+        if running.ended:
+            return
+        running.ended = True
+        for delivery in self._parts.runner.of_action(running):
+            under_way = delivery.state in (DeliveryState.STARTING, DeliveryState.SENT, DeliveryState.HEARD)
+            if under_way and delivery.key.message is not MessageKind.CLOSING:
+                self._parts.channels[delivery.key.channel].cancel(delivery.attempt)
 
     async def _refuse(self, wanted: ActionId, event: ActionEvent) -> None:
         def work(connection: Connection) -> Action:
-            return _in_state(connection, wanted, event, "closed").action
+            return in_state(connection, wanted, event, "closed").action
 
         action = await self._parts.writer.run(work)
         if wanted not in self.running:
             raise Conflict("another gateway on this database works for this action: close it there")
         raise conflict(replace(action, state=ActionState.CLOSING), "closed")
 
-    def _closing_work(self, order: _Close) -> Callable[[Connection], tuple[int, int]]:
-        lease = self._parts.runner.lease
-        assert lease is not None, "nothing runs before the lease is taken"
-        terms = ClosingTerms(lease, self._parts.runner.quiet, order.at)
-        reached = self._parts.runner.rules.reached
-
-        def work(connection: Connection) -> tuple[int, int]:
-            wanted = order.running.id
-            action = _in_state(connection, wanted, ActionEvent.CLOSED, "closed").action
-            stopped = stop_waiting(connection, wanted, MessageKind.ALERT, order.word, order.at)
-            text = order.message or action.draft.closing
-            change_action(
-                connection,
-                wanted,
-                state=ActionState.CLOSING.value,
-                closed_at=microseconds(order.at),
-                closing_outcome=order.outcome.value,
-                closing_message=text,
-            )
-            note(connection, order.at, order.actor, "action closed", wanted, order.outcome.value)
-            return stopped, insert_closing(connection, wanted, reached, terms)
-
-        return work
-
-    def _closing(self, order: _Close, stopped: int, told: int) -> None:
+    def _closing(self, order: Close, stopped: int, told: int) -> None:
         """After the commit: end what rings and plays, then tell."""
         running = order.running
         running.action = replace(
@@ -261,10 +267,8 @@ class Actions:
         )
         running.open += told - stopped
         running.settled = True
-        for delivery in self._parts.runner.of_action(running):
-            under_way = delivery.state in (DeliveryState.STARTING, DeliveryState.SENT, DeliveryState.HEARD)
-            if under_way and delivery.key.message is not MessageKind.CLOSING:
-                self._parts.channels[delivery.key.channel].cancel(delivery.attempt)
+        self._parts.runner.release_events(running)
+        self._end_under_way(running)
         for channel in self._channels_of(running):
             self._line(running, MessageKind.CLOSING, channel)
         self._set_clock(running)
@@ -327,17 +331,7 @@ class Actions:
             if delivery.state is DeliveryState.UNCERTAIN:
                 self._parts.runner.hold(delivery, running)
             else:
-                self._parts.scheduler.waits(delivery, running)
-        self.finish_if_told(running)
-
-    def recount(self, running: RunningAction) -> None:
-        """How many are open, as committed: asked where rows were written whose number memory does not know."""
-        counted = self._parts.writer.run(lambda connection: count_open(connection, running.id), patient=True)
-        counted.addCallback(self._recounted, running)
-        counted.addErrback(lambda failure: self._log.failure("action not counted", failure, action=running.id))
-
-    def _recounted(self, found: int, running: RunningAction) -> None:
-        running.open = found
+                self._parts.runner.waits(delivery, running)
         self.finish_if_told(running)
 
     def _set_clock(self, running: RunningAction) -> None:
@@ -372,23 +366,3 @@ class Actions:
         )
         running.open -= stopped
         self.finish_if_told(running)
-
-
-@dataclass(frozen=True, slots=True)
-class _Close:
-    running: RunningAction
-    word: Outcome
-    outcome: ClosingOutcome
-    message: str | None
-    actor: str
-    at: Saved
-
-
-def _in_state(connection: Connection, wanted: ActionId, event: ActionEvent, wish: str) -> ActionRecord:
-    """The action, as it is in this transaction, if it may have this event. Raises NotFound or Conflict."""
-    record = get_action(connection, wanted)
-    if record is None:
-        raise NotFound(f"there is no action {wanted}")
-    if after(record.action.state, event) is None:
-        raise conflict(record.action, wish)
-    return record

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from foundation.clock import Clocks
 from gateway.domain.action import Desk
 from gateway.domain.identifiers import DeskId
-from gateway.engine.interface import Invalid, NotFound
+from gateway.engine.interface import Conflict, Invalid, NotFound
 from gateway.engine.views import DeskView
 from gateway.store.actions import note
 from gateway.store.reader import Reader
@@ -23,6 +23,7 @@ class Desks:
         self._reader = reader
         self._clocks = clocks
         self._desks: dict[DeskId, Desk] = {}
+        self._being_added: set[DeskId] = set()
 
     async def load(self) -> None:
         self._desks = {desk.id: desk for desk in await self._reader.read(all_desks)}
@@ -40,9 +41,16 @@ class Desks:
             await self._save(replace(desk, present=desk.present if known is None else known.present), "configuration")
 
     async def add(self, desk: Desk, actor: str) -> DeskView:
+        """Raises Conflict for an id that is taken, also by one that is being saved at this moment."""
+        if desk.id in self._desks or desk.id in self._being_added:
+            raise Conflict(f"there is a desk {desk.id} already; choose another id")
         if desk.deputy is not None and desk.deputy not in self._desks:
             raise Invalid("deputy", f"there is no desk {desk.deputy}; add it first")
-        return await self._save(desk, actor)
+        self._being_added.add(desk.id)
+        try:
+            return await self._save(desk, actor)
+        finally:
+            self._being_added.discard(desk.id)
 
     async def set_present(self, wanted: DeskId, present: bool, actor: str) -> DeskView:
         desk = self._desks.get(wanted)

@@ -145,6 +145,10 @@ class Engine(Protocol):
 
     def running(self) -> Iterable[ActionId]: ...
 
+    def draining(self) -> bool:
+        """Whether no new attempt is begun: before the recovery is done, and from the stop on."""
+        ...
+
     async def healthy(self) -> str | None:
         """None when the database answers, else what is wrong, in words."""
         ...

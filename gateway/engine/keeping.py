@@ -46,7 +46,8 @@ class Keeping:
             gone = opt_out_waiting(connection, number, channel, now)
             changes: Changes = {}
             for delivery in gone:
-                for outcome, change in ((delivery.outcome, -1), (Outcome.OPTED_OUT, 1)):
+                becomes = Outcome.UNKNOWN if delivery.possible_duplicate else Outcome.OPTED_OUT
+                for outcome, change in ((delivery.outcome, -1), (becomes, 1)):
                     key = (delivery.key.action, channel.value, delivery.key.message.value, outcome.value)
                     changes[key] = changes.get(key, 0) + change
             change_counters(connection, changes)

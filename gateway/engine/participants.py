@@ -6,10 +6,11 @@ Reading is pure over lines; `import_file` is the shell that reads on the reader'
 from __future__ import annotations
 
 import csv
+import difflib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
 
 from sqlalchemy import Connection
 
@@ -37,6 +38,7 @@ COLUMNS = (
 )
 MOST_REFUSALS_TOLD = 1_000
 _ROWS_A_PART = 1_000
+_MOST_HEADER_BYTES = 65_536
 
 _CHANNELS = {
     "voice": frozenset({ChannelName.VOICE}),
@@ -44,6 +46,7 @@ _CHANNELS = {
     "both": frozenset({ChannelName.VOICE, ChannelName.SMS}),
     "": frozenset({ChannelName.VOICE, ChannelName.SMS}),
 }
+_LANGUAGES = ("nl", "en", "de", "fr", "pl", "tr", "ar")
 _NIGHT = {"yes": True, "no": False, "": False}
 
 Progress = Callable[[int, int], None]
@@ -77,7 +80,7 @@ def read_row(row: Mapping[str, str | None]) -> ParticipantRow:
         channels=_one_of("channel", text["channel"].lower(), _CHANNELS, "voice, sms or both"),
         language=_language(text["language"]),
         night=_one_of("night", text["night"].lower(), _NIGHT, "yes or no"),
-        email=_limited("email", text["email"], 254),
+        email=_email(text["email"]),
         postcode=postcode,
         house_number=_limited("house_number", text["house_number"], 16),
         municipality=_limited("municipality", text["municipality"], 80),
@@ -98,12 +101,18 @@ def _limited(name: str, text: str, most: int) -> str | None:
     return text or None
 
 
+def _email(text: str) -> str | None:
+    name, at, host = text.rpartition("@")
+    if text and (not (at and name and host) or " " in text):
+        raise RowFault("email", f"{text!r} is no address; write it as name@example.nl, or leave it empty")
+    return _limited("email", text, 254)
+
+
 def _language(text: str) -> str:
-    if not text:
-        return "nl"
-    if not (2 <= len(text) <= 3 and text.isascii() and text.isalpha()):
-        raise RowFault("language", f"{text!r} is no language code; write nl, en, de, fr, pl, tr or ar")
-    return text.lower()
+    language = text.lower() or "nl"
+    if language not in _LANGUAGES:
+        raise RowFault("language", f"{text!r} is not known; write {', '.join(_LANGUAGES[:-1])} or {_LANGUAGES[-1]}")
+    return language
 
 
 def _postcode(text: str) -> str | None:
@@ -119,7 +128,7 @@ def _coordinate(text: Mapping[str, str], name: str, most: float) -> float | None
     if not text[name]:
         return None
     try:
-        degrees = float(text[name])
+        degrees = float(text[name].replace(",", "."))
     except ValueError as error:
         raise RowFault(name, f"{text[name]!r} is no number of degrees; write it as 52.0907") from error
     if not -most <= degrees <= most:
@@ -149,16 +158,26 @@ class ParticipantFile:
         self.size = path.stat().st_size
         self.done = 0
         self._file: IO[bytes] = path.open("rb")
-        self._rows = csv.DictReader(self._lines(), restkey="", strict=True)
         try:
+            self._rows = csv.DictReader(self._lines(), delimiter=self._delimiter(), strict=True)
             header = [name.strip().lower() for name in self._rows.fieldnames or ()]
+            _check_header(header)
         except csv.Error as error:
             self.close()
             raise Invalid("csv", f"this is no CSV: {error}") from error
-        if "phone" not in header:
+        except Invalid:
             self.close()
-            raise Invalid("csv", f"the header row has no column phone; the columns are {', '.join(COLUMNS)}")
+            raise
         self._rows.fieldnames = header
+        self.ignored_columns = tuple(_ignored(name) for name in header if name not in COLUMNS)
+
+    def _delimiter(self) -> str:
+        """A semicolon where the header row is parted by it, as a spreadsheet in Dutch saves it."""
+        first = self._file.readline(_MOST_HEADER_BYTES)
+        self._file.seek(0)
+        if first.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise Invalid("csv", "the file is UTF-16, as Unicode text from a spreadsheet is; save it as CSV UTF-8")
+        return ";" if first.count(b";") > first.count(b",") else ","
 
     def _lines(self) -> Iterator[str]:
         for number, line in enumerate(self._file):
@@ -185,7 +204,10 @@ class ParticipantFile:
         self.tally.imported += len(accepted)
         return accepted
 
-    def _check(self, row: Mapping[str, str | None]) -> ParticipantRow:
+    def _check(self, row: Mapping[str | Any, Any]) -> ParticipantRow:
+        # DictReader keeps what stands beyond the last column under None.
+        if any(cell.strip() for cell in row.get(None) or ()):
+            raise RowFault("row", 'this line has more cells than the header row; put a cell with a comma in "quotes"')
         for name, text in row.items():
             if isinstance(text, str) and "\ufffd" in text:
                 raise RowFault(name or "row", "this line is not UTF-8; save the file as UTF-8")
@@ -193,6 +215,21 @@ class ParticipantFile:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _check_header(header: list[str]) -> None:
+    """Raises Invalid for columns that nobody could read a participant from."""
+    if "phone" not in header:
+        raise Invalid("csv", f"the header row has no column phone; the columns are {', '.join(COLUMNS)}")
+    twice = sorted({name for name in header if name and header.count(name) > 1})
+    if twice:
+        raise Invalid("csv", f"the header row names {' and '.join(twice)} twice; keep one column of each")
+
+
+def _ignored(name: str) -> RefusedRow:
+    near = difflib.get_close_matches(name, COLUMNS, n=1, cutoff=0.6)
+    words = f"did you mean {near[0]}?" if near else f"the columns are {', '.join(COLUMNS)}"
+    return RefusedRow(1, name[:80] or "column without a name", f"is no known column and was not read; {words}")
 
 
 async def import_file(
@@ -213,7 +250,9 @@ async def import_file(
     finally:
         file.close()
     tally = file.tally
-    return ImportReport(tally.rows, tally.imported, tuple(tally.refused), tally.refused_total, dry_run)
+    return ImportReport(
+        tally.rows, tally.imported, tuple(tally.refused), tally.refused_total, dry_run, file.ignored_columns
+    )
 
 
 def _saving(rows: list[ParticipantRow], run: int) -> Callable[[Connection], None]:

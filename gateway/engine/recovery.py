@@ -15,15 +15,16 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
+from foundation.telephone_numbers import PhoneNumber
 from gateway.domain.action import ActionState, ClosingOutcome
 from gateway.domain.delivery import Delivery, DeliveryState
 from gateway.domain.identifiers import NodeName
-from gateway.domain.outcomes import MessageKind, Outcome
+from gateway.domain.outcomes import ChannelName, MessageKind, Outcome
 from gateway.engine.actions import Actions, Parts
 from gateway.engine.running import RunningAction
 from gateway.store.actions import ActionRecord, actions_in, milestones_of, nodes_at_work
 from gateway.store.closing import hold_for_quiet
-from gateway.store.deliveries import count_open, take_over, tried_before
+from gateway.store.deliveries import count_open, left_under_way, take_over, tried_before
 from gateway.store.dialogs import forget_orphans, orphans
 from gateway.store.faults import StoreFault
 from gateway.store.leases import gone, shared, take_lease
@@ -46,6 +47,7 @@ class _Found:
     reached: int
     milestones: frozenset[int]
     tried: list[Delivery]
+    left: set[tuple[PhoneNumber, ChannelName]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,7 @@ class Recovery:
                         lease.epoch,
                         [*_UNDER_WAY, DeliveryState.WAITING, DeliveryState.UNCERTAIN],
                     ),
+                    left_under_way(connection, record.action.id),
                 )
             )
         return found
@@ -179,6 +182,7 @@ class Recovery:
             expired = record.action.closing_outcome is ClosingOutcome.EXPIRED
             running.halted = Outcome.EXPIRED if expired else Outcome.STOPPED
             running.settled = True
+        self._parts.opted_out.update(found.left)
         self._actions.enter(running)
         saving = []
         for delivery in found.tried:
@@ -187,7 +191,7 @@ class Recovery:
             elif delivery.state is DeliveryState.UNCERTAIN:
                 self._parts.runner.hold(delivery, running)
             else:
-                self._parts.scheduler.waits(delivery, running)
+                self._parts.runner.waits(delivery, running)
         for saved in saving:
             await saved
         self._log.info("action taken over", action=running.id, interrupted=len(saving), open=running.open)

@@ -8,7 +8,7 @@ read again. No database call here; those are the writer's and the reader's.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from foundation.clock import Clocks, Saved
-from gateway.domain.action import Action, ActionState
+from gateway.domain.action import Action
 from gateway.domain.attempt import (
     Accepted,
     Attempt,
@@ -80,9 +80,11 @@ class RunnerOwner(Protocol):
         """It is the scheduler's again."""
         ...
 
-    def changed(self, running: RunningAction, effects: Iterable[Effect], channel: ChannelName) -> None: ...
+    def changed(self, running: RunningAction, told: int, channel: ChannelName) -> None:
+        """A decision is saved, and so many closing deliveries of this channel with it."""
+        ...
 
-    def recount(self, running: RunningAction) -> None:
+    def reload(self, running: RunningAction) -> None:
         """A write was refused: what memory counted of the action must be read again."""
         ...
 
@@ -114,6 +116,7 @@ class Runner:
         self._held: OrderedDict[int, Held] = OrderedDict()
         self._loading: dict[int, list[tuple[AttemptId, DeliveryEvent, Deferred[None]]]] = {}
         self._waits: dict[int, IDelayedCall] = {}
+        self._unconfirmed: dict[RunningAction, list[tuple[AttemptId, DeliveryEvent, Deferred[None]]]] = {}
         self.in_progress: set[tuple[ChannelName, str]] = set()
 
     def holds(self, row: int) -> bool:
@@ -139,6 +142,10 @@ class Runner:
         if delivery.state is DeliveryState.UNCERTAIN and delivery.not_before is not None:
             self._await_receipt(delivery, delivery.not_before)
 
+    def waits(self, delivery: Delivery, running: RunningAction) -> None:
+        """One that was tried and waits, read from the database."""
+        self._owner.waits(delivery, running)
+
     def begin(self, delivery: Delivery, running: RunningAction) -> None:
         """An attempt, its place reserved: saved, looked at again, then handed to its channel."""
         held = Held(delivery, running)
@@ -160,8 +167,19 @@ class Runner:
         self._held[delivery.id] = held
         return self._decide(held, delivery.attempt, Interrupted())
 
+    def hold_events(self, running: RunningAction) -> None:
+        """A close was asked for that may still come to nothing: what ends meanwhile is decided when that is known."""
+        self._unconfirmed.setdefault(running, [])
+
+    def release_events(self, running: RunningAction) -> None:
+        for attempt, event, answer in self._unconfirmed.pop(running, ()):
+            self._told(attempt, event).chainDeferred(answer)
+
     def event(self, attempt: AttemptId, event: AttemptEvent) -> Deferred[None]:
         """What a channel tells; see `gateway.engine.channel.ChannelListener.attempt_event`."""
+        return self._told(attempt, event)
+
+    def _told(self, attempt: AttemptId, event: DeliveryEvent) -> Deferred[None]:
         held = self._held.get(delivery_of(attempt))
         if held is None:
             return self._load(attempt, event)
@@ -173,7 +191,12 @@ class Runner:
             return self._leave(held, attempt, event) if current else fail(NothingMayLeave("an attempt that is over"))
         if not current and not isinstance(event, Receipted):
             return succeed(None)
-        return self._decide(held, attempt, event)
+        unconfirmed = self._unconfirmed.get(held.running)
+        if unconfirmed is None:
+            return self._decide(held, attempt, event)
+        answer: Deferred[None] = Deferred()
+        unconfirmed.append((attempt, event, answer))
+        return answer
 
     def _leave(self, held: Held, attempt: AttemptId, event: Sent) -> Deferred[None]:
         """The last look before the wire, and one more after the commit."""
@@ -218,7 +241,7 @@ class Runner:
         if ends(event):
             self.in_progress.discard((key.channel, key.recipient.e164))
         saved = self._writer.write(write)
-        saved.addCallbacks(self._committed, self._refused, (held, after, effects), {}, (held,))
+        saved.addCallbacks(self._committed, self._refused, (held, write, effects), {}, (held,))
         return saved
 
     def _account(self, write: DeliveryWrite, running: RunningAction, effects: tuple[Effect, ...]) -> None:
@@ -226,14 +249,14 @@ class Runner:
         for effect in effects:
             if type(effect) is Reached and write.after.key.message is MessageKind.ALERT:
                 write.milestones = running.count_reached(write.after)
-            elif type(effect) is Owed and write.after.key.message is MessageKind.ALERT:
-                if running.halted is not None and running.action.state is not ActionState.CLOSED:
-                    assert self.lease is not None
-                    write.closing = ClosingTerms(self.lease, self.quiet, write.at)
-            elif type(effect) is Finished:
-                running.open -= 1
+            elif type(effect) is Owed and write.after.key.message is MessageKind.ALERT and running.ending:
+                assert self.lease is not None
+                write.closing = ClosingTerms(self.lease, self.quiet, write.at)
 
-    def _committed(self, _: object, held: Held, after: Delivery, effects: tuple[Effect, ...]) -> None:
+    def _committed(self, _: object, held: Held, write: DeliveryWrite, effects: tuple[Effect, ...]) -> None:
+        """What is open is counted here, in the order of the writer: so it never differs from what a query there counts."""
+        after = write.after
+        held.running.open += write.told
         for effect in effects:
             if type(effect) is Wait:
                 self._drop(after.id)
@@ -241,8 +264,9 @@ class Runner:
             elif type(effect) is AwaitReceipt:
                 self._await_receipt(after, effect.until)
             elif type(effect) is Finished:
+                held.running.open -= 1
                 self._finished(held)
-        self._owner.changed(held.running, effects, after.key.channel)
+        self._owner.changed(held.running, write.told, after.key.channel)
 
     def _finished(self, held: Held) -> None:
         """Remember what a receipt may still follow, and not more of it than fits."""
@@ -263,7 +287,7 @@ class Runner:
         self._log.error("write refused {reason}", reason=failure.getErrorMessage(), delivery=held.delivery.id)
         self.in_progress.discard((held.delivery.key.channel, held.delivery.key.recipient.e164))
         self._drop(held.delivery.id)
-        self._owner.recount(held.running)
+        self._owner.reload(held.running)
         return failure
 
     def _drop(self, row: int) -> None:

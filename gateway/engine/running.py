@@ -18,12 +18,14 @@ _URGENT, _USUAL = 0, 1
 @dataclass(slots=True, eq=False)
 class RunningAction:
     """`halted`: the word for what its end stopped, set before anything of the close is saved, so that from then on
-    nothing of the alert leaves. `settled`: the close is committed. `open`: deliveries that are not final yet."""
+    nothing of the alert leaves. `ended`: what rang and played was told to end. `settled`: the close is committed. `open`:
+    deliveries that are not final yet, as committed."""
 
     action: Action
     open: int
     recipients: int
     halted: Outcome | None = None
+    ended: bool = False
     settled: bool = False
     given_up: bool = False
     finishing: bool = False
@@ -64,6 +66,11 @@ class RunningAction:
         ]
         self.milestones.update(passed)
         return passed
+
+    @property
+    def ending(self) -> bool:
+        """From the moment of its end until everybody is told."""
+        return self.halted is not None and self.action.state is not ActionState.CLOSED
 
     @property
     def all_told(self) -> bool:

@@ -8,6 +8,7 @@ takes effect at once. Reads pages of waiting deliveries through the store's read
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -24,7 +25,8 @@ from gateway.engine.running import RunningAction
 from gateway.store.deliveries import QueueName, fresh_page
 from gateway.store.reader import Reader
 
-_MOST_REFUSALS = 2_000
+_MOST_REFUSALS = 1_000
+_LEAST_SHARE = 50
 _ASIDE_SECONDS = 0.25
 _PAGE_RETRY_SECONDS = 1.0
 
@@ -52,6 +54,10 @@ class Scheduler:
         self._quiet = False
         self._draining = True
         self.epoch = 0
+
+    @property
+    def draining(self) -> bool:
+        return self._draining
 
     def open(self) -> None:
         """Begin to give work; before this nothing is picked."""
@@ -155,36 +161,38 @@ class Scheduler:
             self.poke(name, _ASIDE_SECONDS)
 
     def _give(self, channel: Channel[Any], capacity: Capacity, lines: list[Line], now: Monotonic) -> int:
-        """Pick up to what there is room for; how many were begun. Those aside are each offered once, then fresh ones."""
+        """Pick up to what there is room for; how many were begun. Those aside are each offered once at most, then fresh
+        ones. Each line may have so many of either refused, so that none starves another, nor those aside the fresh."""
         given = 0
-        refusals = 0
-        offers = {line: line.aside for line in lines}
-        while given < capacity.free and refusals < _MOST_REFUSALS:
+        share = max(_MOST_REFUSALS // max(len(lines), 1), _LEAST_SHARE)
+        offers = {line: _Offers(line.aside, share, share) for line in lines}
+        while given < capacity.free:
             found = self._next(lines, offers)
             if found is None:
                 break
-            line, delivery = found
+            line, delivery, fresh = found
             if self._take(channel, line, delivery, capacity, now):
                 line.served += 1
                 given += 1
             else:
-                refusals += 1
+                offers[line].refused(fresh=fresh)
         return given
 
-    def _next(self, lines: list[Line], offers: dict[Line, int]) -> tuple[Line, Delivery] | None:
+    def _next(self, lines: list[Line], offers: dict[Line, _Offers]) -> tuple[Line, Delivery, bool] | None:
         for line in sorted(lines, key=_turn) if len(lines) > 1 else lines:
             stopped = line.running.stopped(line.name.message, self._clocks.saved_now())
             if stopped is not None:
                 continue
-            if offers[line] > 0:
-                offers[line] -= 1
+            left = offers[line]
+            if left.aside > 0 and left.aside_refusals > 0:
+                left.aside -= 1
                 delivery = line.take(quiet=self._quiet, fresh=False)
                 if delivery is not None:
-                    return line, delivery
-                offers[line] = 0
-            delivery = line.take(quiet=self._quiet, fresh=True)
+                    return line, delivery, False
+                left.aside = 0
+            delivery = line.take(quiet=self._quiet, fresh=True) if left.fresh_refusals > 0 else None
             if delivery is not None:
-                return line, delivery
+                return line, delivery, True
         return None
 
     def _take(self, channel: Channel[Any], line: Line, delivery: Delivery, capacity: Capacity, now: Monotonic) -> bool:
@@ -228,6 +236,21 @@ class Scheduler:
         if generation == line.generation:
             line.loading = False
         self.poke(line.name.channel, _PAGE_RETRY_SECONDS)
+
+
+@dataclass(slots=True)
+class _Offers:
+    """What a line may still be asked for in one round: those aside, and how many of either may yet be refused."""
+
+    aside: int
+    aside_refusals: int
+    fresh_refusals: int
+
+    def refused(self, *, fresh: bool) -> None:
+        if fresh:
+            self.fresh_refusals -= 1
+        else:
+            self.aside_refusals -= 1
 
 
 def _turn(line: Line) -> tuple[int, int]:

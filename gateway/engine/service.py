@@ -24,7 +24,6 @@ from foundation.telephone_numbers import PhoneNumber
 from gateway.domain.action import Action, ActionDraft, ActionState, ClosingOutcome, Desk, Recipient
 from gateway.domain.attempt import AttemptEvent
 from gateway.domain.calls import CallView
-from gateway.domain.decisions import Effect, Owed
 from gateway.domain.delivery import Delivery
 from gateway.domain.identifiers import ActionId, AttemptId, DeskId, NodeName
 from gateway.domain.outcomes import ChannelName, MessageKind, Outcome
@@ -99,8 +98,6 @@ class EngineService(Engine, ChannelListener):
         self._keeping = Keeping(parts, on.reader, on.token)
         self._housekeeping = Housekeeping(parts, on.reader, self._actions)
         self._recovery = Recovery(parts, on.reader, self._actions, on.node)
-        # Who opted out while an attempt was under way must not be tried again when that ends.
-        self._opted_out: set[tuple[PhoneNumber, ChannelName]] = set()
         self._owner_changed: Callable[[ActionId, DeskId], None] = lambda action, owner: None
 
     # life
@@ -163,7 +160,7 @@ class EngineService(Engine, ChannelListener):
         return self._actions.running_of(action)
 
     def waits(self, delivery: Delivery, running: RunningAction) -> None:
-        if (delivery.key.recipient, delivery.key.channel) in self._opted_out:
+        if (delivery.key.recipient, delivery.key.channel) in self._parts.opted_out:
             again = Deferred.fromCoroutine(self._out_or_waits(delivery, running))
             again.addErrback(lambda failure: self._log.failure("opt-out not saved", failure))
         else:
@@ -174,18 +171,17 @@ class EngineService(Engine, ChannelListener):
         if await self._keeping.is_out(number, channel):
             await self.opt_out(number, channel)
         else:
-            self._opted_out.discard((number, channel))
+            self._parts.opted_out.discard((number, channel))
             self._parts.scheduler.waits(delivery, running)
 
-    def changed(self, running: RunningAction, effects: Iterable[Effect], channel: ChannelName) -> None:
+    def changed(self, running: RunningAction, told: int, channel: ChannelName) -> None:
         self._housekeeping.counts_changed([running.id])
-        if effects and running.settled and any(type(effect) is Owed for effect in effects):
+        if told:
             self._parts.scheduler.more_came(running, MessageKind.CLOSING, channel)
-            self._actions.recount(running)
         elif running.all_told:
             self._actions.finish_if_told(running)
 
-    def recount(self, running: RunningAction) -> None:
+    def reload(self, running: RunningAction) -> None:
         self._actions.reload(running)
 
     # actions
@@ -246,7 +242,7 @@ class EngineService(Engine, ChannelListener):
         return await self._reader.read(count_participants)
 
     async def opt_out(self, number: PhoneNumber, channel: ChannelName) -> None:
-        self._opted_out.add((number, channel))
+        self._parts.opted_out.add((number, channel))
         gone = await self._keeping.opt_out(number, channel)
         self._parts.scheduler.remove(gone)
         for delivery in gone:
@@ -323,6 +319,9 @@ class EngineService(Engine, ChannelListener):
 
     def running(self) -> Iterable[ActionId]:
         return list(self._actions.running)
+
+    def draining(self) -> bool:
+        return self._parts.scheduler.draining
 
     async def healthy(self) -> str | None:
         if self._writer.trouble is not None:

@@ -118,11 +118,14 @@ class RefusedRow:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
+    """`ignored_columns`: names of the header row that are no column of ours, perhaps misspelt."""
+
     rows: int
     imported: int
     refused: tuple[RefusedRow, ...]
     refused_total: int
     dry_run: bool
+    ignored_columns: tuple[RefusedRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,11 +48,12 @@ UNANSWERED: Mapping[EndCause, Outcome] = MappingProxyType(
 
 class Stage(StrEnum):
     """`COMMITTING`: `Sent` is being saved. `DIALLING`: it may leave at any moment. `CALLING`: it rings or talks.
-    `WITHDRAWN`: cancelled while it was being saved."""
+    `CONNECTING`: from the operator key on. `WITHDRAWN`: cancelled while it was being saved."""
 
     COMMITTING = "committing"
     DIALLING = "dialling"
     CALLING = "calling"
+    CONNECTING = "connecting"
     WITHDRAWN = "withdrawn"
     OVER = "over"
 
@@ -93,7 +94,7 @@ class VoiceAttempt:
         self._wants_operator: Call | None = None
 
     def cancel(self) -> None:
-        """End it as soon as its stage allows. A person who is on the way to an operator is let be."""
+        """End it as soon as its stage allows. A person who asked for an operator, or talks to one, is let be."""
         match self._stage:
             case Stage.COMMITTING:
                 self._stage = Stage.WITHDRAWN
@@ -103,13 +104,14 @@ class VoiceAttempt:
             case Stage.CALLING:
                 assert self._call is not None
                 self._call.hang_up(EndCause.CANCELLED)
-            case Stage.WITHDRAWN | Stage.OVER:
+            case Stage.CONNECTING | Stage.WITHDRAWN | Stage.OVER:
                 pass
             case _:
                 assert_never(self._stage)
 
     async def run(self) -> None:
-        """The whole attempt, and the call that goes on to an operator after it."""
+        """The whole attempt. One that goes on to an operator ends with that talk: until then the number is not free, and
+        nothing else may call it. `KeyPressed` was told before, so that a crash calls nobody again."""
         try:
             ending = await self._end()
         except Exception:  # noqa: BLE001 - a shell boundary: the engine must hear of one end
@@ -117,10 +119,12 @@ class VoiceAttempt:
             ending = NotSent("our own fault") if self._call is None else self._outcome(Outcome.TRUNK_FAILURE)
             if self._call is not None:
                 self._call.hang_up()
-        self._stage = Stage.OVER
-        await self._tell(ending)
-        if self._wants_operator is not None:
-            await self._connect(self._wants_operator)
+        try:
+            if self._wants_operator is not None:
+                await self._connect(self._wants_operator)
+        finally:
+            self._stage = Stage.OVER
+            await self._tell(ending)
 
     async def _end(self) -> AttemptEvent:
         reason = await self._commit()
@@ -194,6 +198,8 @@ class VoiceAttempt:
         self._tell_and_go_on(Heard(replace(self._wire, heard_milliseconds=self._call.heard_milliseconds)))
 
     def pressed(self, meaning: Meaning) -> None:
+        if meaning is Meaning.OPERATOR:
+            self._stage = Stage.CONNECTING
         self._tell_and_go_on(KeyPressed(meaning))
 
     async def stop(self) -> None:

@@ -20,6 +20,7 @@ from gateway.engine.views import (
     DeskView,
     Estimate,
     ImportReport,
+    RefusedRow,
     ReplyView,
     TipView,
 )
@@ -265,25 +266,31 @@ class RefusedRowAnswer(Answer):
     field: str
     reason: str
 
+    @classmethod
+    def of(cls, row: RefusedRow) -> RefusedRowAnswer:
+        return cls(line=row.line, field=row.field, reason=row.reason)
+
 
 class ImportAnswer(Answer):
-    """`refused` holds the first refused rows; `refused_total` counts all."""
+    """`refused` holds the first refused rows; `refused_total` counts all. `ignored_columns`: names of the header row
+    that were not read, perhaps misspelt."""
 
     rows: int
     imported: int
     refused: list[RefusedRowAnswer]
     refused_total: int
     dry_run: bool
+    ignored_columns: list[RefusedRowAnswer]
 
     @classmethod
     def of(cls, report: ImportReport) -> ImportAnswer:
-        refused = [RefusedRowAnswer(line=row.line, field=row.field, reason=row.reason) for row in report.refused]
         return cls(
             rows=report.rows,
             imported=report.imported,
-            refused=refused,
+            refused=[RefusedRowAnswer.of(row) for row in report.refused],
             refused_total=report.refused_total,
             dry_run=report.dry_run,
+            ignored_columns=[RefusedRowAnswer.of(row) for row in report.ignored_columns],
         )
 
 

@@ -8,6 +8,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -119,13 +120,32 @@ class PolygonBody(BaseModel):
         return rings
 
 
+def _geometry(value: object) -> object:
+    """The geometry of a Feature, also of one that stands alone in a FeatureCollection, as map programs save it."""
+    kind = value.get("type") if isinstance(value, dict) else None
+    if isinstance(value, dict) and kind == "FeatureCollection":
+        features = value.get("features")
+        if not isinstance(features, list) or len(features) != 1:
+            raise ValueError("a FeatureCollection holds exactly one Feature here; send the Polygon alone")
+        value = features[0]
+        kind = value.get("type") if isinstance(value, dict) else None
+    if isinstance(value, dict) and kind == "Feature":
+        value = value.get("geometry")
+        kind = value.get("type") if isinstance(value, dict) else None
+        if kind is None:
+            raise ValueError("this Feature has no geometry; send a Polygon")
+    if isinstance(kind, str) and kind != "Polygon":
+        raise ValueError(f"{kind[:40]} is not taken; send one GeoJSON Polygon")
+    return value
+
+
 class AreaBody(Body):
     """Exactly one of the four."""
 
     model_config = ConfigDict(json_schema_extra=_one_area)
 
     circle: CircleBody | None = None
-    polygon: PolygonBody | None = None
+    polygon: Annotated[PolygonBody | None, BeforeValidator(_geometry)] = None
     postcodes: Annotated[list[Postcode], Field(min_length=1, max_length=5000)] | None = None
     municipality: Name | None = None
 

@@ -15,11 +15,12 @@ from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.static import File
 
-from gateway.domain.action import Kind
+from gateway.domain.action import ActionState, Kind
 from gateway.domain.identifiers import ActionId
+from gateway.domain.outcomes import REACHED, Outcome
 from gateway.engine.interface import Engine, NotFound
 from gateway.http.access import SESSION_SECONDS, same
-from gateway.http.answers import ActionAnswer, DeskAnswer
+from gateway.http.answers import ActionAnswer, Counts, DeskAnswer
 from gateway.http.dispatch import COOKIE, Dispatch, write_problem
 from gateway.http.problems import Problem
 from gateway.http.routes import WebRequest
@@ -41,7 +42,17 @@ def templates() -> Environment:
     environment.filters["words"] = lambda text: str(text).replace("_", " ")
     environment.filters["clock"] = lambda moment: moment.strftime("%d-%m %H:%M") if moment else ""
     environment.filters["span"] = span
+    environment.filters["reached"] = lambda counts: _sum(counts, REACHED)
+    environment.filters["unfinished"] = lambda counts: _sum(counts, _UNFINISHED)
     return environment
+
+
+_UNFINISHED = frozenset({Outcome.WAITING, Outcome.IN_PROGRESS, Outcome.HELD_QUIET_HOURS})
+
+
+def _sum(counts: Counts, outcomes: frozenset[Outcome]) -> int:
+    """How many of an action have one of these outcomes, over its channels."""
+    return sum(found.get(outcome.value, 0) for found in counts.values() for outcome in outcomes)
 
 
 def span(seconds: float) -> str:
@@ -109,13 +120,19 @@ class Console:
         session = self._dispatch.session(request)
         if session is None:
             return self._page(request, "sign_in.html", fault=None)
-        page = await self._engine.actions()
+        running = [
+            view
+            for state in (ActionState.ACTIVE, ActionState.CLOSING)
+            for view in (await self._engine.actions(state)).items
+        ]
+        shown = {view.action.id for view in running}
+        newest = [view for view in (await self._engine.actions()).items if view.action.id not in shown]
         desks = await self._engine.desks()
         return self._page(
             request,
             "console.html",
             session=session,
-            actions=[ActionAnswer.of(view) for view in page.items],
+            actions=[ActionAnswer.of(view) for view in (*running, *newest)],
             desks=[DeskAnswer.of(desk) for desk in desks],
             kinds=[kind.value for kind in Kind],
             trunks=list(self._trunks()),

@@ -7,6 +7,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
+from urllib.parse import parse_qs
 
 from klein import Klein
 from pydantic import BaseModel, ValidationError
@@ -22,6 +23,7 @@ from gateway.engine.interface import Conflict, Invalid, NotFound
 from gateway.http.access import Person, Session, Sessions, Tokens, same
 from gateway.http.problems import FieldFault, Problem, from_validation, pointer
 from gateway.http.routes import Answered, Asked, Query, Route, WebRequest
+from gateway.http.site import FORMS, NO_FORM
 from gateway.observe import Metrics
 from prompts.speech import BadRecording, SpeechFailed
 
@@ -95,7 +97,8 @@ class Dispatch:
             status = problem.details.status
             return write_problem(request, problem)
         finally:
-            self._metrics.request(route.method, route.path, status, self.clocks.now() - began)
+            seconds = None if route.streams else self.clocks.now() - began
+            self._metrics.request(route.method, route.path, status, seconds)
 
     async def _handle(self, route: Route, request: WebRequest, path: Mapping[str, str]) -> Answered:
         person = self._allowed(route, request)
@@ -191,10 +194,12 @@ def write_problem(request: WebRequest, problem: Problem) -> bytes:
 
 def _query(route: Route, request: WebRequest) -> Query:
     given: dict[str, str] = {}
-    for name, values in (request.args or {}).items():
+    # From the URI alone: Twisted puts the fields of a form's body among `request.args`.
+    query = _text(request.uri.partition(b"?")[2])
+    for name, values in parse_qs(query, keep_blank_values=True).items():
         if len(values) > 1:
-            raise Problem(422, "A query parameter was given twice.", [FieldFault(_text(name), "give it once")])
-        given[_text(name)] = _text(values[0])
+            raise Problem(422, "A query parameter was given twice.", [FieldFault(name, "give it once")])
+        given[name] = values[0]
     try:
         return route.query.model_validate(given)
     except ValidationError as error:
@@ -229,7 +234,8 @@ def _check_upload(request: WebRequest, route: Route) -> None:
     # A file without a type is looked at for what it is: whatever is no CSV or WAV is refused by its reader.
     if media and media not in route.upload.media_types:
         wanted = " or ".join(route.upload.media_types)
-        raise Problem(415, f"Send Content-Type: {wanted}, not {media}.")
+        hint = f" {NO_FORM}" if media in FORMS else ""
+        raise Problem(415, f"Send Content-Type: {wanted}, not {media}.{hint}")
     content = request.content
     size = content.seek(0, 2)
     content.seek(0)

@@ -19,7 +19,7 @@ class AliveAnswer(Answer):
 
 
 class HealthCalls:
-    """Ready means: the database answers, and a trunk is up or a bind stands."""
+    """Ready means: new work is begun, the database answers, and a trunk is up or a bind stands."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class HealthCalls:
 
     def routes(self) -> list[Route]:
         alive = "The process answers."
-        ready = "The database answers, and a trunk is up or a bind stands."
+        ready = "New work is begun, the database answers, and a trunk is up or a bind stands."
         metrics = "text/plain; version=0.0.4; charset=utf-8"
         return [
             Route("GET", "/healthz", self.alive, None, alive, AliveAnswer),
@@ -47,6 +47,8 @@ class HealthCalls:
         return AliveAnswer(status="alive")
 
     async def ready(self, asked: Asked[Any]) -> Answered:
+        if self._engine.draining():
+            raise Problem(503, "The gateway is starting or stopping and begins nothing new.")
         words = await self._engine.healthy()
         if words is not None:
             raise Problem(503, f"The database does not answer: {words}")

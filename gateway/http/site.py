@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, cast
+from urllib.parse import unquote_to_bytes
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -19,6 +20,8 @@ from gateway.http.problems import Problem
 MOST_ANONYMOUS_BYTES = 65_536
 """Nobody signed in: enough for a sign-in form."""
 MOST_BYTES = 268_435_456
+FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+NO_FORM = "Send the file itself, not a form: curl --data-binary @FILE -H 'Content-Type: text/csv' (or audio/wav)."
 _MOST_DISCARDED_BYTES = 16_777_216
 """So much beyond the limit is read and thrown away, so that the sender gets a clear answer; then the line is cut."""
 
@@ -66,10 +69,27 @@ class LimitedRequest(ServerRequest):
     def render(self, resrc: IResource) -> None:
         for name, value in cast(Any, self.channel).site.headers.items():
             untyped(self).setHeader(name, value)
+        if not self._is_text():
+            self._write_problem(Problem(400, "The path or the Host header is not UTF-8; check what was sent."))
+            return
         if not self._too_large:
             untyped(super()).render(resrc)
             return
+        media = (self.getHeader("content-type") or "").split(";")[0].strip().lower()
+        if media in FORMS:
+            self._write_problem(Problem(415, f"A form this large is not taken. {NO_FORM}"))
+            return
         self._write_problem(Problem(413, f"The body is larger than {self._limit:,} bytes, the most for this sender."))
+
+    def _is_text(self) -> bool:
+        """Klein decodes these as UTF-8, and logs each failure as a mistake of its own."""
+        request = untyped(self)
+        try:
+            for part in (unquote_to_bytes(request.path), request.getRequestHostname(), request.method):
+                part.decode("utf-8")
+        except UnicodeDecodeError:
+            return False
+        return True
 
     def _write_problem(self, problem: Problem) -> None:
         answer = untyped(self)

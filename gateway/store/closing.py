@@ -89,8 +89,9 @@ def insert_closing(connection: Connection, action: str, reached: Iterable[Outcom
     return _count_closing(connection, action)
 
 
-def insert_closing_for(connection: Connection, action: str, alert: int, terms: ClosingTerms) -> None:
-    """The same for one who was reached only after the close had begun; nothing where they have it already."""
+def insert_closing_for(connection: Connection, action: str, alert: int, terms: ClosingTerms) -> int:
+    """The same for one who was reached only after the close had begun, and nothing where they have it already; how many
+    of them wait."""
     alerts = deliveries.alias("alerts")
     there = deliveries.alias("there")
     already = exists().where(
@@ -99,17 +100,17 @@ def insert_closing_for(connection: Connection, action: str, alert: int, terms: C
         there.c.channel == alerts.c.channel,
         there.c.message == MessageKind.CLOSING.value,
     )
-    _insert(connection, _closing_of(alerts, terms).where(alerts.c.id == alert, not_(already)))
-    inserted = select(deliveries.c.channel, deliveries.c.outcome).where(
+    if _insert(connection, _closing_of(alerts, terms).where(alerts.c.id == alert, not_(already))) == 0:
+        return 0
+    inserted = select(deliveries.c.channel, deliveries.c.outcome, deliveries.c.state).where(
         deliveries.c.action == action,
         deliveries.c.message == MessageKind.CLOSING.value,
-        deliveries.c.updated_at == microseconds(terms.at),
         deliveries.c.number == select(alerts.c.number).where(alerts.c.id == alert).scalar_subquery(),
         deliveries.c.channel == select(alerts.c.channel).where(alerts.c.id == alert).scalar_subquery(),
-        deliveries.c.version == 0,
     )
-    for channel, outcome in connection.execute(inserted):
-        change_counters(connection, {(action, channel, MessageKind.CLOSING.value, outcome): 1})
+    channel, outcome, state = connection.execute(inserted).one()
+    change_counters(connection, {(action, channel, MessageKind.CLOSING.value, outcome): 1})
+    return 1 if state == DeliveryState.WAITING.value else 0
 
 
 def _closing_of(alerts: Any, terms: ClosingTerms) -> Select[Any]:
@@ -136,8 +137,8 @@ def _closing_of(alerts: Any, terms: ClosingTerms) -> Select[Any]:
     )
 
 
-def _insert(connection: Connection, rows: Select[Any]) -> None:
-    connection.execute(insert(deliveries).from_select(list(DELIVERY_COLUMNS), rows))
+def _insert(connection: Connection, rows: Select[Any]) -> int:
+    return connection.execute(insert(deliveries).from_select(list(DELIVERY_COLUMNS), rows)).rowcount
 
 
 def _count_closing(connection: Connection, action: str) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, and_, case, func, select, true, update
 
 from foundation.clock import Saved
 from foundation.telephone_numbers import PhoneNumber
@@ -14,7 +14,7 @@ from gateway.domain.delivery import Delivery, DeliveryState, attempt_id
 from gateway.domain.identifiers import ActionId, DeliveryKey, DeskId
 from gateway.domain.outcomes import ChannelName, MessageKind, Outcome
 from gateway.store.recipients import Lease
-from gateway.store.schema import actions, attempts, deliveries, microseconds, moment
+from gateway.store.schema import actions, attempts, deliveries, microseconds, moment, opt_outs
 
 _COLUMNS = (
     deliveries.c.id,
@@ -135,8 +135,19 @@ def take_over(connection: Connection, action: ActionId, lease: Lease) -> None:
     )
 
 
+def left_under_way(connection: Connection, action: ActionId) -> set[tuple[PhoneNumber, ChannelName]]:
+    """Who opted out while an attempt of this action was made, which is not final yet."""
+    rows = connection.execute(
+        select(deliveries.c.number, deliveries.c.channel)
+        .join(opt_outs, and_(opt_outs.c.number == deliveries.c.number, opt_outs.c.channel == deliveries.c.channel))
+        .where(deliveries.c.action == action, deliveries.c.state != DeliveryState.DONE.value, deliveries.c.ordinal > 0)
+    )
+    return {(PhoneNumber(number), _CHANNELS[channel]) for number, channel in rows}
+
+
 def opt_out_waiting(connection: Connection, number: PhoneNumber, channel: ChannelName, at: Saved) -> list[Delivery]:
-    """Make final what waits for this number on this channel, in all actions; what it was."""
+    """Make final what waits for this number on this channel, in all actions; what it was. A text that may be with the
+    person already becomes `unknown`, all else `opted_out`."""
     rows = connection.execute(
         select(*_COLUMNS).where(
             deliveries.c.number == number.e164,
@@ -150,7 +161,10 @@ def opt_out_waiting(connection: Connection, number: PhoneNumber, channel: Channe
             .where(deliveries.c.id.in_([row[0] for row in rows]))
             .values(
                 state=DeliveryState.DONE.value,
-                outcome=Outcome.OPTED_OUT.value,
+                outcome=case(
+                    (deliveries.c.possible_duplicate == true(), Outcome.UNKNOWN.value),
+                    else_=Outcome.OPTED_OUT.value,
+                ),
                 not_before=None,
                 version=deliveries.c.version + 1,
                 updated_at=microseconds(at),

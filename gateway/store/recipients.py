@@ -146,9 +146,9 @@ class Freeze:
     quiet: bool
 
 
-def freeze(connection: Connection, order: Freeze) -> int:
-    """Write one waiting delivery a number and channel, nearest first; how many of them wait. Those who opted out get
-    their row as well, done at once."""
+def freeze(connection: Connection, order: Freeze) -> tuple[int, dict[ChannelName, int]]:
+    """Write one waiting delivery a number and channel, nearest first; how many of them wait, and how many rows each
+    channel has. Those who opted out get their row as well, done at once."""
     query = AreaQuery(order.area)
     for part in chunks(query.whole):
         chosen = select(literal(order.action), places.c.id).where(or_(*part))
@@ -228,16 +228,18 @@ DELIVERY_COLUMNS = (
 )
 
 
-def _count_frozen(connection: Connection, order: Freeze) -> int:
+def _count_frozen(connection: Connection, order: Freeze) -> tuple[int, dict[ChannelName, int]]:
     counted = (
         select(deliveries.c.channel, deliveries.c.outcome, deliveries.c.state, func.count())
         .where(deliveries.c.action == order.action)
         .group_by(deliveries.c.channel, deliveries.c.outcome, deliveries.c.state)
     )
     waiting = 0
+    rows = dict.fromkeys(sorted(order.channels), 0)
     changes: Changes = {}
     for channel, outcome, state, count in connection.execute(counted):
         changes[order.action, channel, MessageKind.ALERT.value, outcome] = count
         waiting += count if state == DeliveryState.WAITING.value else 0
+        rows[ChannelName(channel)] += count
     change_counters(connection, changes)
-    return waiting
+    return waiting, rows

@@ -256,23 +256,25 @@ class ThreadedWriter:
 
 
 class InlineWriter:
-    """The same, without a thread: a group is what was given before the reactor's next turn. For tests and commands."""
+    """The same, without a thread: a group is what was given before the reactor's next turn, or in so many seconds. For
+    tests and commands."""
 
-    def __init__(self, engine: Engine, clock: IReactorTime) -> None:
+    def __init__(self, engine: Engine, clock: IReactorTime, seconds: float = 0.0) -> None:
         self._engine = engine
         self._clock = clock
+        self._seconds = seconds
         self._waiting: list[Job] = []
         self._planned = False
         self.trouble: str | None = None
 
     def write(self, write: Write) -> Deferred[None]:
         deferred: Deferred[None] = Deferred()
-        self._add(Job(deferred, write, None, patient=True), 0.0)
+        self._add(Job(deferred, write, None, patient=True), self._seconds)
         return deferred
 
     def run(self, work: Work[Result], *, patient: bool = False) -> Deferred[Result]:
         deferred: Deferred[Result] = Deferred()
-        self._add(Job(deferred, None, work, patient=patient), 0.0)
+        self._add(Job(deferred, None, work, patient=patient), self._seconds)
         return deferred
 
     def _add(self, job: Job, seconds: float) -> None:

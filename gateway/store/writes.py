@@ -45,7 +45,7 @@ class AttemptRow:
 class DeliveryWrite:
     """One decision, saved whole or not at all. `before` is what the decision started from: the row must still carry its
     version and epoch, else the write is refused with LeaseLost. `closing`: the recipient is owed the closing message, under
-    these terms."""
+    these terms; `told`: how many closing deliveries that left waiting, known once it is saved."""
 
     before: Delivery
     after: Delivery
@@ -55,6 +55,7 @@ class DeliveryWrite:
     closing: ClosingTerms | None = None
     resent: bool = False
     milestones: Sequence[int] = field(default=())
+    told: int = 0
 
 
 _CHANGED = (
@@ -247,7 +248,7 @@ def _rest(connection: Connection, writes: Iterable[DeliveryWrite]) -> None:
     for write in writes:
         action = write.after.key.action
         if write.closing is not None:
-            insert_closing_for(connection, action, write.after.id, write.closing)
+            write.told = insert_closing_for(connection, action, write.after.id, write.closing)
         if write.resent:
             connection.execute(
                 update(actions)

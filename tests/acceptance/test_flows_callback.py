@@ -344,6 +344,20 @@ def test_a_hand_over_before_anybody_rings_reaches_the_new_owner(story: Story, re
     assert story.everybody_is_off_the_phone()
 
 
+def test_the_last_of_two_hand_overs_counts_whichever_is_read_first(story: Story) -> None:
+    story.people.desk("desk-7").does_not_answer()
+    story.caller.is_connected_to("desk-9").hangs_up()
+    story.telephone.calls_us(NUMBER.e164, "0800-0011")
+    advance(story.clock, 3)
+    held = story.house.held["desks"] = Deferred()
+    story.line.owner_changed(ACTION, DeskId("desk-10"))
+    story.line.owner_changed(ACTION, DeskId("desk-9"))
+    held.callback(None)
+    advance(story.clock, 20)
+    assert story.people.unmet == []
+    assert story.rung() == ["desk-7", "desk-9"]
+
+
 def test_who_asked_for_the_operator_in_an_alert_goes_the_same_way(story: Story) -> None:
     story.caller.is_connected_to("desk-7").waits(3).hangs_up()
 

@@ -12,6 +12,7 @@ from sqlalchemy import update
 
 from foundation.telephone_numbers import PhoneNumber
 from gateway.domain.action import ActionState, ClosingOutcome, Kind, Postcodes
+from gateway.domain.attempt import PeerFault, Wire
 from gateway.domain.outcomes import ChannelName, MessageKind, Outcome
 from gateway.domain.quiet import QuietHours
 from gateway.engine.interface import Conflict, Invalid, NotFound
@@ -57,6 +58,33 @@ def test_when_every_trunk_fails_it_is_tried_again_later_and_ends_as_trunk_failur
     times = [left.at for left in town.voice.left]
     assert len(times) == 3
     assert all(60.0 <= later - earlier <= 62.0 for earlier, later in pairwise(times))
+    assert town.counts(action) == {"voice": {"trunk_failure": 1}}
+
+
+def test_the_only_trunk_that_asks_to_come_back_later_is_tried_then_and_no_attempt_is_used(tmp_path: Path) -> None:
+    town = Town(tmp_path)
+    town.lives(ONE)
+    town.starts_up()
+    later = PeerFault(Wire(peer="kpn", sip_code=503), retry_after=20.0)
+    town.voice.scripts[ONE] = [[(0.1, later)], hears()]
+    action = town.acts()
+    town.passes(0.05)
+    town.voice.places = 0
+    town.passes(20)
+    town.voice.places = 1000
+    town.passes(15)
+    assert [each.attempts for each in town.deliveries(action)] == [1]
+    assert town.counts(action) == {"voice": {"heard": 1}}
+
+
+def test_a_trunk_that_asks_to_come_back_for_ever_ends_as_trunk_failure(tmp_path: Path) -> None:
+    town = Town(tmp_path)
+    town.lives(ONE)
+    town.starts_up()
+    town.voice.scripts[ONE] = [[(1.0, PeerFault(Wire(peer="kpn", sip_code=503), retry_after=1.0))]]
+    action = town.acts()
+    town.passes(400)
+    assert len(town.voice.left) < 20
     assert town.counts(action) == {"voice": {"trunk_failure": 1}}
 
 

@@ -66,7 +66,7 @@ class PlainMedia:
 
 @dataclass
 class Town:
-    """`restart` is a crash and a new start on what was committed; the clock goes on."""
+    """`restart` is a crash and a new start on what was committed; the clock goes on. A commit takes `commit_seconds`."""
 
     path: Path
     rules: EngineRules = field(default_factory=EngineRules)
@@ -74,6 +74,7 @@ class Town:
     clock: Clock = field(default_factory=Clock)
     dialogs_ended: list[SavedDialog] = field(default_factory=list)
     node: str = "gw1"
+    commit_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         self.clocks = Clocks(self.clock.seconds, lambda: self.begin + timedelta(seconds=self.clock.seconds()))
@@ -119,7 +120,7 @@ class Town:
     def builds(self) -> None:
         """The engine, its channels attached, nothing begun."""
         self.settles()
-        self.writer = InlineWriter(self.database.writing, self.clock)
+        self.writer = InlineWriter(self.database.writing, self.clock, self.commit_seconds)
         foundation = Foundation(
             writer=self.writer,
             reader=InlineReader(self.database.reading),
@@ -168,7 +169,7 @@ class Town:
         for _ in range(200):
             if done:
                 break
-            self.clock.advance(0)
+            self.clock.advance(self.commit_seconds / 8)
         assert done, "nothing came back"
         if hasattr(done[0], "raiseException"):
             done[0].raiseException()

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from twisted.internet.threads import deferToThread
 from gateway.cli import burgernet
 from gateway.domain.identifiers import ActionId
 from ivr.call import TrunkStatus
+from sms.events import SmscStatus
 from tests.loopback.http_client import Served
 
 NEW = ("action", "new", "--kind", "burglary", "--title", "Inbraak", "--message", "Let op.", "--owner", "desk-7")
@@ -86,6 +88,7 @@ WRONG = [
     (("action", "start", "a9"), 1, "there is no action a9"),
     (("trunk", "test", "vodafone"), 1, "there is no 'vodafone' in the daemon's configuration; it has kpn"),
     (("calls", "export", "--from", "yesterday"), 2, "write it as 2026-11-01"),
+    (("calls", "export", "--from", "2026-11-02", "--to", "2026-11-01T12:00"), 2, "--to lies before --from"),
 ]
 
 
@@ -143,7 +146,7 @@ async def test_an_import_reports_each_refused_row(api: Served, tmp_path: Path) -
     file = tmp_path / "people.csv"
     file.write_bytes(b"phone,postcode\n0612345678,3511AB\n112,3511AB\n")
     result = await run(api, "participants", "import", str(file), "--dry-run")
-    assert result.exit_code == 0
+    assert result.exit_code == 1
     assert "line 3: phone: 112 is never dialled" in result.output
     assert "1 of 2 rows would be imported, 1 refused" in result.output
     counted = await run(api, "participants", "count")
@@ -186,3 +189,20 @@ async def test_no_daemon_there() -> None:
     result = await deferToThread(CliRunner().invoke, burgernet, given)
     assert result.exit_code == 1
     assert "no daemon answers at http://127.0.0.1:9; start it with `burgernet run -c FILE`" in result.output
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_last_day_of_an_export_is_within(api: Served) -> None:
+    await run(api, "calls", "export", "--from", "2026-11-03", "--to", "2026-11-03")
+    begin, end = next(asked[4:6] for asked in api.engine.asked if asked[0] == "calls")
+    assert isinstance(begin, datetime)
+    assert isinstance(end, datetime)
+    assert end - begin == timedelta(days=1)
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_only_a_bind_tells_is_left_open_without_one(api: Served) -> None:
+    api.smscs[:] = [SmscStatus("main", "refused", 50, 0, None)]
+    shown = (await run(api, "status")).output
+    assert "no limit" not in shown
+    assert "–" in next(line for line in shown.splitlines() if "refused" in line)

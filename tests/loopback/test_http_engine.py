@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
 
 from gateway.domain.identifiers import NodeName
+from gateway.engine.composer import OTHER_RECORDING
 from gateway.engine.rules import EngineRules
 from gateway.engine.service import EngineService, Foundation
 from gateway.store.database import open_database
@@ -154,3 +156,35 @@ async def test_lists_of_the_real_engine(api: Served) -> None:
     for path in ("actions", "calls", "tips", "replies"):
         assert (await api.ask("GET", f"{path}?after=not-a-cursor")).status in (200, 422), path
     assert (await api.ask("GET", "/readyz", None)).json == {"status": "ready"}
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_desk_is_added_once(api: Served) -> None:
+    desk = {"id": "desk-20", "name": "West 20", "room": "west", "uri": "sip:desk-20@127.0.0.1"}
+    asked = [Deferred.fromCoroutine(api.ask("POST", "operators", body=desk)) for _ in range(2)]
+    assert sorted(answer.status for answer in await gatherResults(asked)) == [201, 409]
+    again = await api.ask("POST", "operators", body={**desk, "uri": "sip:else@127.0.0.1"})
+    assert again.status == 409
+    found = {item["id"]: item["uri"] for item in (await api.ask("GET", "operators")).json["items"]}
+    assert found["desk-20"] == "sip:desk-20@127.0.0.1"
+
+
+@pytest_twisted.ensureDeferred
+async def test_another_text_than_was_recorded(api: Served) -> None:
+    made = await draft(api)
+    one = f"actions/{made.json['id']}"
+    wav = b"RIFF\x24\0\0\0WAVEfmt " + bytes(40)
+    assert (await api.ask("PUT", f"{one}/recording", body=wav, Content_Type="audio/wav")).status == 200
+    assert OTHER_RECORDING not in (await api.ask("PATCH", one, body={"title": "Anders"})).json["advice"]
+    for change in ({"message": "Een andere tekst."}, {"title": "Nog anders"}):
+        assert OTHER_RECORDING in (await api.ask("PATCH", one, body=change)).json["advice"]
+    anew = await api.ask("PUT", f"{one}/recording", body=wav, Content_Type="audio/wav")
+    assert OTHER_RECORDING not in anew.json["advice"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_doubts_are_told_with_the_estimate(api: Served) -> None:
+    body = {**ACTION, "area": {"municipality": "Zeits"}, "expires_at": "2020-01-01T00:00:00Z"}
+    advice = (await api.ask("POST", "actions/estimate", body=body)).json["advice"]
+    assert any("no participant lives in Zeits" in words for words in advice)
+    assert any("expiry is in the past" in words for words in advice)

@@ -123,6 +123,7 @@ async def test_an_import_and_its_refused_rows(api: Served) -> None:
         "refused": [{"line": 3, "field": "phone", "reason": "112 is never dialled"}],
         "refused_total": 1,
         "dry_run": False,
+        "ignored_columns": [],
     }
     assert api.engine.imported == CSV.encode()
     assert ("import", False, "erik") in api.engine.asked

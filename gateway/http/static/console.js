@@ -49,13 +49,16 @@ function soon(key, look) {
 async function refresh(id) {
   const list = document.getElementById("actions");
   const card = document.getElementById(`action-${id}`);
-  if (card && card.contains(document.activeElement) && document.activeElement.matches("input, select")) {
+  const typing = card && card.contains(document.activeElement) && document.activeElement.matches("input, select");
+  if (typing || card?.querySelector("[data-armed]:not([disabled])")) {
     soon(id, () => refresh(id));
     return;
   }
   const fresh = await fragment(`/console/actions/${encodeURIComponent(id)}`, card);
   if (fresh && !card) {
     document.getElementById("none")?.remove();
+    list.prepend(fresh);
+  } else if (fresh?.matches(".active") && !card.matches(".active")) {
     list.prepend(fresh);
   }
 }
@@ -82,16 +85,33 @@ function follow() {
   }
 }
 
+// A comma is taken as a decimal point, as people here write it.
+function degrees(field) {
+  return Number(field.value.trim().replace(",", "."));
+}
+
+// The first press asks again, with the numbers; the second does it. Left alone, the button is as before.
+function sure(button) {
+  if (button.dataset.armed) return true;
+  const words = button.textContent;
+  button.dataset.armed = "yes";
+  button.textContent = button.dataset.sure;
+  setTimeout(() => { delete button.dataset.armed; button.textContent = words; }, 6000);
+  return false;
+}
+
 function written() {
   const field = (name) => compose.elements[name];
   const area = field("where").value === "circle"
-    ? { circle: { lat: Number(field("lat").value), lon: Number(field("lon").value), radius_m: Number(field("radius").value) } }
+    ? { circle: { lat: degrees(field("lat")), lon: degrees(field("lon")), radius_m: Number(field("radius").value) } }
+    : field("where").value === "municipality" ? { municipality: field("municipality").value }
     : { postcodes: field("postcodes").value.split(/[\s,;]+/).filter(Boolean) };
   const body = {
     kind: field("kind").value, title: field("title").value, message: field("message").value, area,
     channels: ["voice", "sms"].filter((name) => field(name).checked), owner: field("owner").value,
     exercise: field("exercise").checked,
   };
+  if (field("expires").value) body.expires_at = new Date(field("expires").value).toISOString();
   if (field("closing").value) body.closing = field("closing").value;
   return body;
 }
@@ -119,14 +139,14 @@ function where() {
 function map() {
   if (typeof L === "undefined") return;
   const { lat, lon, radius } = compose.elements;
-  const view = L.map("map").setView([lat.value, lon.value], 12);
+  const view = L.map("map").setView([degrees(lat), degrees(lon)], 12);
   // Without tiles the circle and its scale still show.
   const { tiles, credit } = document.getElementById("map").dataset;
   if (tiles) L.tileLayer(tiles, { maxZoom: 19, attribution: credit }).addTo(view);
   L.control.scale({ imperial: false }).addTo(view);
-  const circle = L.circle([lat.value, lon.value], { radius: Number(radius.value), color: "#0b4f9e" }).addTo(view);
+  const circle = L.circle([degrees(lat), degrees(lon)], { radius: Number(radius.value), color: "#0b4f9e" }).addTo(view);
   const draw = () => {
-    const at = [Number(lat.value), Number(lon.value)];
+    const at = [degrees(lat), degrees(lon)];
     if (at.every(Number.isFinite)) circle.setLatLng(at);
     if (Number(radius.value) > 0) circle.setRadius(Number(radius.value));
   };
@@ -142,6 +162,7 @@ function map() {
 
 document.getElementById("actions").addEventListener("click", async (event) => {
   if (event.target.dataset.do !== "start") return;
+  if (!sure(event.target)) return;
   const card = event.target.closest("[data-action]");
   event.target.disabled = true;
   try {
@@ -167,12 +188,14 @@ document.getElementById("actions").addEventListener("change", async (event) => {
 
 document.getElementById("actions").addEventListener("submit", async (event) => {
   event.preventDefault();
+  if (!sure(event.target.querySelector("button"))) return;
   const card = event.target.closest("[data-action]");
   const body = { outcome: event.target.elements.outcome.value };
   if (event.target.elements.message.value) body.message = event.target.elements.message.value;
   try {
     await call("POST", `/api/v1/actions/${card.dataset.action}/close`, body);
     document.activeElement.blur();
+    card.querySelectorAll("[data-armed]").forEach((button) => { button.disabled = true; });
     refresh(card.dataset.action);
   } catch (error) {
     tell(card, error.message);
@@ -180,13 +203,13 @@ document.getElementById("actions").addEventListener("submit", async (event) => {
 });
 
 if (compose) {
-  compose.addEventListener("input", () => { where(); soon("estimate", estimate); });
+  compose.addEventListener("input", () => { where(); tell(compose, ""); soon("estimate", estimate); });
   compose.addEventListener("submit", async (event) => {
     event.preventDefault();
     try {
       const action = await call("POST", "/api/v1/actions", written());
       tell(compose, "");
-      compose.elements.title.value = compose.elements.message.value = compose.elements.closing.value = "";
+      for (const name of ["title", "message", "closing", "expires"]) compose.elements[name].value = "";
       refresh(action.id);
     } catch (error) {
       tell(compose, error.message);

@@ -382,6 +382,15 @@ def test_a_trunk_that_was_taken_out_takes_no_new_calls_and_its_old_ones_end_well
     assert bench.telephone.strangers > 0
 
 
+def test_the_invite_with_other_codecs_takes_a_turn_of_the_rate(trunk: Phone, bench: Bench) -> None:
+    bench.telephone.reconfigure(_settings({"name": "kpn", "proxy": "sip:192.0.2.2", "calls_per_second": 1}))
+    trunk.on_invite = lambda phone, event: phone.refuse(event, 488)
+    bench.dial(seconds=5)
+    sent = [at for at, _, _, data in bench.network.wire if data.startswith(b"INVITE")]
+    assert len(sent) == 2
+    assert sent[1] - sent[0] > 1.0
+
+
 def test_a_trunk_that_is_put_back_still_counts_the_calls_that_are_up(bench: Bench, trunk: Phone) -> None:
     call = bench.dial(seconds=3)
     kpn = {"name": "kpn", "proxy": "sip:192.0.2.2", "channels": 1, "reserved_for_callbacks": 0}

@@ -115,7 +115,8 @@ def test_an_import_without_a_daemon_goes_into_the_database(small: Path) -> None:
     file = small.with_name("people.csv")
     file.write_text("phone,postcode\n0612345678,3511AB\n112,3511AB\n+31612345679,3512AB\n")
     taken = process("participants", "import", str(file), "-c", str(small))
-    assert (taken.returncode, taken.stdout.splitlines()[-1]) == (0, "2 of 3 rows imported, 1 refused"), taken.stderr
+    assert (taken.returncode, taken.stdout.splitlines()[-1]) == (1, "2 of 3 rows imported, 1 refused"), taken.stderr
+    assert "mend the refused rows" in taken.stderr
     assert "line 3: phone: the emergency number is never dialled" in taken.stdout
     counted = process("participants", "count", "-c", str(small))
     assert (counted.returncode, counted.stdout) == (0, "2\n"), counted.stderr
@@ -150,3 +151,16 @@ def test_how_a_text_sounds(tmp_path: Path) -> None:
     refused = process("say", "hallo", "-o", str(tmp_path / "no" / "said.wav"))
     assert (refused.returncode, "can't be written" in refused.stderr) == (1, True), refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("arguments", [(), ("calls",), ("participants",)])
+def test_a_group_alone_shows_its_help_and_is_wrong_usage(arguments: tuple[str, ...]) -> None:
+    result = run(*arguments)
+    assert (result.exit_code, "Commands:" in result.output) == (2, True)
+
+
+def test_what_may_be_meant_otherwise_is_told_and_no_fault(small: Path) -> None:
+    small.write_text(small.read_text().replace('default_room = "oost"', 'default_room = "west"'))
+    result = run("check-config", "-c", str(small))
+    assert (result.exit_code, "is right" in result.output) == (0, True)
+    assert "warning: callback.default_room: no desk of this file is in 'west'" in result.output

@@ -102,3 +102,13 @@ def test_metrics_read_the_peers_when_they_are_asked() -> None:
     assert b'burgernet_trunk_up{trunk="kpn"} 1.0' in text
     assert b'burgernet_trunk_alert_channels_in_use{trunk="kpn"} 5.0' in text
     assert b"burgernet_actions_running 1.0" in text
+
+
+def test_how_long_an_event_stream_was_up_is_no_answering_time() -> None:
+    metrics = Metrics(list, list, list)
+    metrics.request("GET", "/api/v1/events", 200, None)
+    metrics.request("GET", "/healthz", 200, 0.01)
+    text = metrics.text()
+    assert b'burgernet_http_requests_total{method="GET",path="/api/v1/events",status="200"} 1.0' in text
+    assert b'burgernet_http_request_seconds_count{method="GET",path="/healthz"} 1.0' in text
+    assert b'burgernet_http_request_seconds_count{method="GET",path="/api/v1/events"}' not in text
