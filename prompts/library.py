@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, FirstError, gatherResults
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -38,6 +39,7 @@ SHAPE_VERSION = 1
 """Part of every file name: raise it when the same words should sound otherwise."""
 
 _SOUND_NAME = re.compile(r"(?:recording-\d+-)?[0-9a-f]{24,32}")
+_TIDY_SECONDS = 3600.0
 _REST_SECONDS = 60.0
 _ROUNDS = 3  # a sound worker that was restarted has lost its pieces: they are spoken again
 
@@ -98,6 +100,8 @@ class Library(Service):
         self._engines = list(engines) if engines is not None else choice.engines(settings, reactor)
         self._sounds = Sounds(settings.cache, settings.cache_megabytes * 1_000_000, reactor)
         self._tone_first = settings.attention == "tone"
+        self._tidying = LoopingCall(self._tidy)
+        self._tidying.clock = reactor
         self.lexicon = LexiconFile(settings.lexicon)
         self.words_per_minute = settings.words_per_minute
         self._messages: Once[tuple[str, str, bool], Rendering] = Once()
@@ -109,10 +113,12 @@ class Library(Service):
         self._sounds.child.start()
         for engine in self._engines:
             engine.start()
-        Deferred.fromCoroutine(self._sounds.tidy()).addErrback(self._not_tidied)
+        self._tidying.start(_TIDY_SECONDS).addErrback(self._not_tidied)
 
     def stopService(self) -> Deferred[None]:
         super().stopService()
+        if self._tidying.running:
+            self._tidying.stop()
         children = [self._sounds.child, *self._engines]
         return gatherResults([Deferred.fromCoroutine(child.stop()) for child in children]).addCallback(lambda _: None)
 
@@ -235,6 +241,10 @@ class Library(Service):
             await self._sounds.piece(name, await engine.speak(words, language))
 
         return self._pieces.do(name, work)
+
+    def _tidy(self) -> Deferred[Any]:
+        """What could not be tidied this time is tried again the next."""
+        return Deferred.fromCoroutine(self._sounds.tidy()).addErrback(self._not_tidied)
 
     def _not_tidied(self, failure: Failure) -> None:
         self._log.warn("prompts not tidied {reason}", reason=failure.getErrorMessage())
