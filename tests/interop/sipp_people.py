@@ -103,16 +103,6 @@ def lateness(trace: list[Seen]) -> float:
     return late
 
 
-def busiest(moments: list[float], span: float) -> int:
-    """The most of these moments that any window of `span` seconds holds."""
-    most = begin = 0
-    for index, moment in enumerate(moments):
-        while moment - moments[begin] >= span:
-            begin += 1
-        most = max(most, index - begin + 1)
-    return most
-
-
 def most_at_once(trace: list[Seen]) -> int:
     """How many calls were up at the same time: from the INVITE to its refusal, or to the BYE."""
     up: set[str] = set()

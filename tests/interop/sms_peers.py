@@ -95,13 +95,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         assert process.stdin is not None
         process.stdin.close()
         process.wait(10)
-
-
-def busiest(moments: list[float], seconds: float) -> int:
-    """The most that any span of so many seconds holds, wherever it begins."""
-    most = begin = 0
-    for index, moment in enumerate(moments):
-        while moment - moments[begin] >= seconds:
-            begin += 1
-        most = max(most, index - begin + 1)
-    return most

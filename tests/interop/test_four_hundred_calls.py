@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.daemon import Daemon, eventually
-from tests.interop.sipp_people import SippPeople, busiest, lateness, most_at_once, new_calls
+from tests.interop.sipp_people import SippPeople, lateness, most_at_once, new_calls
+from tests.interop.windows import busiest
 
 CHANNELS, RESERVE, CALLS_PER_SECOND = 60, 5, 25
 PEOPLE = [f"+3161234{tail:04}" for tail in range(1000, 1400)]

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.daemon import Daemon, eventually
-from tests.interop.sms_peers import Crowd, busiest
+from tests.interop.sms_peers import Crowd
+from tests.interop.windows import busiest
 
 WINDOW, SEGMENTS_PER_SECOND = 30, 60
 NEAR = [f"+3161234{tail:04}" for tail in range(1000, 1340)]
