@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from config.lines import Path as KeyPath
 from config.wires import host_fault, http_fault, listen_fault, sip_listeners, uri_fault
 from foundation.settings import Settings
-from foundation.telephone_numbers import NumberFault, read
+from foundation.telephone_numbers import NumberFault, read, refusal
 from gateway.settings import (
     CallbackSettings,
     GatewaySettings,
@@ -182,7 +182,11 @@ def _trunks(tables: Tables, folder: Path) -> Found:
         yield from _number((*path, "caller_id"), trunk.caller_id)
         for number, caller_id in enumerate(trunk.caller_ids):
             yield from _number((*path, "caller_ids", number), caller_id)
+        if trunk.test_number is not None and (words := refusal(trunk.test_number)):
+            yield (*path, "test_number"), words
         yield from _networks((*path, "allow_from"), trunk.allow_from)
+        if trunk.privacy != "off" and trunk.identity == "none":
+            yield (*path, "privacy"), 'speaks of the number in identity; write identity = "pai" or "ppi" beside it'
         if trunk.register_ and (trunk.username is None or trunk.password is None):
             yield (*path, "register"), "needs username and password (or password_file) beside it"
         elif trunk.password is not None and trunk.username is None:
@@ -235,6 +239,11 @@ def _smscs(tables: Tables, folder: Path) -> Found:
             yield from _number(("smsc", at, "test_number"), smsc.test_number)
         if not re.fullmatch(r"\+?\d{3,15}", smsc.source) and len(smsc.source) > 11:
             yield ("smsc", at, "source"), "is a name of more than 11 characters, which phones cannot show; shorten it"
+        if smsc.national_tables and (smsc.alphabet != "gsm7" or smsc.long_messages != "udh"):
+            words = (
+                'needs alphabet = "gsm7" and long_messages = "udh", since each message says in its header which it uses'
+            )
+            yield ("smsc", at, "national_tables"), f"{words}; leave it out"
 
 
 def _speech(tables: Tables, folder: Path) -> Found:

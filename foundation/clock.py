@@ -22,7 +22,7 @@ def saved(moment: datetime) -> Saved:
     """An aware datetime as a saved time, in UTC. A naive one raises ValueError: nobody knows when it is."""
     if moment.tzinfo is None:
         raise ValueError("a saved time needs a time zone; add one, for example +00:00")
-    return Saved(moment.astimezone(UTC))
+    return Saved(moment if moment.tzinfo is UTC else moment.astimezone(UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +51,12 @@ class Clocks:
 
     def saved_after(self, seconds: float) -> Saved:
         return Saved(self.saved_now() + timedelta(seconds=seconds))
+
+
+def seconds_until(moment: str, now: datetime) -> float:
+    """From `now` to the next time that a clock in its zone shows `moment` (HH:MM); never 0, so that each is once."""
+    hour, minute = (int(part) for part in moment.split(":"))
+    due = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    if due <= now:
+        due += timedelta(days=1)
+    return (due - now).total_seconds()

@@ -20,5 +20,8 @@ class Settings(BaseModel):
 Seconds = Annotated[float, Field(ge=0)]
 PositiveSeconds = Annotated[float, Field(gt=0)]
 Minutes = Annotated[float, Field(ge=0)]
+TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+"""HH:MM on this machine's clock."""
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 Secret = SecretStr

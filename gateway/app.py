@@ -8,7 +8,6 @@ open, orphaned calls are ended, and only then work is given out. Of a stop: no n
 from __future__ import annotations
 
 import gc
-import random
 import secrets
 import signal
 import sys
@@ -29,6 +28,7 @@ from config.document import Configuration
 from config.faults import ConfigurationFaults
 from config.loader import load
 from foundation.clock import Clocks
+from foundation.dice import Dice
 from foundation.telephone_numbers import PhoneNumber, read
 from gateway.callbacks.line import CallbackLine
 from gateway.callbacks.running import CallbackManner
@@ -36,7 +36,9 @@ from gateway.callbacks.sounds import SpokenCallbackSounds
 from gateway.domain.action import Desk
 from gateway.domain.identifiers import ActionId, DeliveryKey, DeskId, NodeName
 from gateway.domain.outcomes import ChannelName
+from gateway.engine.daily_calls import DailyCalls
 from gateway.engine.media import RoomMedia
+from gateway.engine.receipt_asking import ReceiptAsking
 from gateway.engine.rules import EngineRules, engine_rules
 from gateway.engine.service import EngineLife, EngineService, Foundation
 from gateway.engine.texts import TextChannel, TextHooks
@@ -131,7 +133,7 @@ class Daemon:
         clocks = Clocks(reactor.seconds, lambda: datetime.now(UTC))
         node = NodeName(configuration.gateway.node)
         state = _state_directory(configuration)
-        dice = random.SystemRandom()
+        dice = Dice()
 
         self._writer = ThreadedWriter(database.writing, reactor.callFromThread)
         self._reader = ThreadedReader(database.reading, reactor)
@@ -164,10 +166,11 @@ class Daemon:
             VoiceHooks(self._stop_calls, self._connect, self._engine.save_call),
             clocks,
         )
+        self._daily_calls = DailyCalls(self._telephone, self._library, self._engine.save_call, clocks, reactor)
         self._texts = TextChannel(
             self._smscs,
             Receipts(self._reader, self._writer, clocks),
-            TextHooks(self._stop_texts, self._engine.save_reply),
+            TextHooks(self._stop_texts, self._engine.save_reply, self._engine.answer_due),
             reactor,
         )
         metrics = Metrics(self._telephone.trunks, self._smscs.smscs, self._engine.running)
@@ -183,7 +186,8 @@ class Daemon:
         )
         self._services = MultiService()
         watch = PeerWatch(self._telephone.trunks, self._smscs.smscs, self._engine.publish, reactor)
-        for service in (self._library, self._media, EngineLife(self._engine), watch):
+        asking = ReceiptAsking(self._smscs, self._texts.receipt, self._reader, clocks, reactor)
+        for service in (self._library, self._media, EngineLife(self._engine), watch, asking):
             IService(service).setServiceParent(self._services)
 
     def _callback_line(self, configuration: Configuration, tips: Path) -> CallbackLine:
@@ -221,6 +225,7 @@ class Daemon:
         await self._engine.recover(self._telephone.end_orphans)
         # Not before: a desk that is rung must not still be in an orphaned call.
         self._telephone.on_incoming(self._line.incoming)
+        self._daily_calls.follow(self._configuration.trunks)
         self._smscs.setServiceParent(self._services)
         self._http.setServiceParent(self._services)
         await self._http.listening()
@@ -234,6 +239,7 @@ class Daemon:
         seconds = self._configuration.gateway.drain_seconds
         log.info("draining for at most {seconds} s", seconds=seconds)
         try:
+            self._daily_calls.stop()
             self._engine.drain()
             until = self._reactor.seconds() + seconds
             await self._telephone.drain(seconds)
@@ -268,6 +274,7 @@ class Daemon:
         self._engine.reconfigure(_rules(new))
         self._telephone.reconfigure(_telephone_settings(new))
         self._voice.reconfigure(new.voice)
+        self._daily_calls.follow(new.trunks)
         self._http.reconfigure(new.http)
         Deferred.fromCoroutine(self._reload_desks()).addErrback(
             lambda failure: log.failure("desks were not reloaded", failure)
@@ -317,8 +324,9 @@ class Daemon:
     async def _stop_calls(self, number: PhoneNumber) -> None:
         await self._engine.opt_out(number, ChannelName.VOICE)
 
-    async def _stop_texts(self, number: PhoneNumber) -> None:
-        await self._engine.opt_out(number, ChannelName.SMS)
+    async def _stop_texts(self, number: PhoneNumber) -> str | None:
+        new = await self._engine.opt_out(number, ChannelName.SMS)
+        return await self._engine.language_of(number) if new else None
 
     async def _connect(self, call: Call, key: DeliveryKey) -> None:
         await self._line.connect(call, key.action, key.recipient)

@@ -147,6 +147,8 @@ class _Peers(Collector):
         )
         in_use = [(trunk.name, trunk.channels_in_use) for trunk in trunks]
         yield _gauge("burgernet_trunk_channels_in_use", "Legs up or being set up", "trunk", in_use)
+        tested = [(t.name, t.test_fault is None) for t in trunks if t.tested_at is not None]
+        yield _gauge("burgernet_trunk_test_call_ok", "1 when the last daily test call went well", "trunk", tested)
         alerts = [(trunk.name, trunk.alert_channels_in_use) for trunk in trunks]
         yield _gauge("burgernet_trunk_alert_channels_in_use", "Of these, alerts", "trunk", alerts)
         yield _gauge(

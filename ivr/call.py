@@ -5,11 +5,13 @@ A hang-up, from either side, raises `CallEnded` in the line of the flow that wai
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, NewType, Protocol
+from typing import Any, Literal, NewType, Protocol
+
+from twisted.internet.defer import Deferred
 
 from foundation.clock import Saved
 from foundation.sound import Sound
@@ -57,9 +59,28 @@ class CallEnded(Exception):
         self.ending = ending
 
 
+NEARLY_ALL = 0.9
+"""So much of our sound reported as lost means that it does not arrive at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What went over a line that is over, in packets. `remote_lost` is what the other side reported of ours as lost,
+    None where it sent no report (RFC 3550 §6.4.1)."""
+
+    sent: int
+    received: int
+    remote_lost: int | None = None
+
+    @property
+    def arrives(self) -> bool | None:
+        """Whether our sound arrives, by their reports; None where there are none."""
+        return None if self.remote_lost is None else self.remote_lost <= NEARLY_ALL * self.sent
+
+
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """What is known of a leg at this moment, for `GET /calls` and for the bill."""
+    """What is known of a leg at this moment, for `GET /calls` and for the bill. `passed` is told a moment after the end."""
 
     leg: LegId
     direction: Literal["in", "out"]
@@ -72,6 +93,7 @@ class CallRecord:
     ended_at: Saved | None = None
     ending: Ending | None = None
     private: bool = False
+    passed: Passed | None = None
 
 
 class Overheard(StrEnum):
@@ -208,7 +230,8 @@ class Refused(Exception):
 @dataclass(frozen=True, slots=True)
 class TrunkStatus:
     """For `GET /trunks` and `/metrics`. `state`: `up`, `down` (misses OPTIONS), `refusing` (Retry-After runs),
-    `unregistered`; `alert_channels_in_use` are those of `channels_in_use` that alerts hold."""
+    `unregistered`; `alert_channels_in_use` are those of `channels_in_use` that alerts hold. `tested_at`: when its daily
+    test call was over, `test_fault`: what was wrong with it."""
 
     name: str
     state: str
@@ -221,6 +244,8 @@ class TrunkStatus:
     last_error_at: Saved | None = None
     round_trip_milliseconds: float | None = None
     registered_until: Saved | None = None
+    tested_at: Saved | None = None
+    test_fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +276,7 @@ class SavedDialog:
 class DialogJournal(Protocol):
     """Where dialogs are saved. A call is placed only after `save` of its `calling` record has come back."""
 
-    def save(self, dialog: SavedDialog) -> Awaitable[None]: ...
+    def save(self, dialog: SavedDialog) -> Deferred[None] | Coroutine[Deferred[Any], Any, None]: ...
 
 
 class Telephone(Protocol):
@@ -282,6 +307,10 @@ class Telephone(Protocol):
         ...
 
     def trunks(self) -> list[TrunkStatus]: ...
+
+    def note_test(self, trunk: str, fault: str | None) -> None:
+        """How the daily test call over this trunk went: `fault` in words, None when all was well."""
+        ...
 
     async def end_orphans(self, dialogs: list[SavedDialog]) -> None:
         """CANCEL or BYE what an earlier process left behind; returns when each was answered or given up (at most 2 s)."""

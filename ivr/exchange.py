@@ -24,6 +24,7 @@ from ivr.sip.endpoint import UserAgent
 from ivr.sip.events import Peer
 from ivr.sip.trunk import Trunk, TrunkGroup
 from ivr.switchboard import Switchboard
+from ivr.turns import Turns
 from ivr.waiting import shielded
 
 log = Logger()
@@ -54,8 +55,8 @@ class TelephoneSettings:
 
 @dataclass(slots=True, eq=False)
 class Exchange:
-    """`peers` are the trunks on the wire; `host` is how we name ourselves. `no_media_until`: no worker had room just now,
-    so that nothing is dialled before then."""
+    """`peers` are the trunks on the wire; `host` is how we name ourselves; `turns` is the last thing before an INVITE.
+    `no_media_until`: no worker had room just now, so that nothing is dialled before then."""
 
     settings: TelephoneSettings
     peers: Mapping[str, Peer]
@@ -69,6 +70,7 @@ class Exchange:
     clocks: Clocks
     timer: IReactorTime
     random: Random
+    turns: Turns
     draining: bool = False
     no_media_until: float = float("-inf")
     on_room: list[Callable[[], None]] = field(default_factory=list)

@@ -20,6 +20,7 @@ class KnownSources(Sources):
         self, trunks: Sequence[TrunkSettings], peers: Mapping[str, Peer], desks_from: Sequence[str] = ()
     ) -> None:
         """Raises ValueError for a network that is none."""
+        super().__init__(())
         self._networks = desk_networks(desks_from)
         self._registering: frozenset[str] = frozenset()
         self._trunks: list[Source] = []
@@ -72,7 +73,7 @@ class KnownSources(Sources):
         self._renew()
 
     def _renew(self) -> None:
-        super().__init__([*self._trunks, *self._former, *self._desks.values(), *self._networks])
+        self.replace([*self._trunks, *self._former, *self._desks.values(), *self._networks])
 
 
 def _networks(trunk: TrunkSettings, peer: Peer | None) -> list[str]:

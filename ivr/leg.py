@@ -18,21 +18,22 @@ from twisted.logger import Logger
 
 from foundation.clock import Clocks
 from foundation.sound import Sound
-from ivr.call import ALL_KEYS, Call, CallEnded, CallRecord, EndCause, Ending, LegId, Overheard, Overhearing, Recording
+from ivr.call import (
+    ALL_KEYS,
+    Call,
+    CallEnded,
+    CallRecord,
+    EndCause,
+    Ending,
+    LegId,
+    Overheard,
+    Overhearing,
+    Passed,
+    Recording,
+)
 from ivr.keys import Keys
 from ivr.leg_state import TRANSITIONS, LegEvent, LegState
-from ivr.media.messages import (
-    Beep,
-    Digit,
-    LegClosed,
-    MediaFlowing,
-    Played,
-    PlayEnded,
-    Recorded,
-    Remote,
-    Talking,
-    Tone,
-)
+from ivr.media.messages import Beep, Digit, LegClosed, MediaFlowing, Played, PlayEnded, Recorded, Remote, Talking, Tone
 from ivr.media.port import MediaEvent, MediaLeg
 from ivr.saying import Saying
 from ivr.waiting import Waiter, Waiters
@@ -357,6 +358,8 @@ class Leg:
                 if self._recording is not None:
                     self._recording.give(event.milliseconds)
             case LegClosed():
+                passed = Passed(event.packets_sent, event.packets_received, event.remote_lost)
+                self._record = replace(self._record, passed=passed)
                 log.debug("media closed", leg=self._record.leg, lost=event.packets_lost, jitter=event.jitter)
 
     def _overheard(self, what: Overheard, milliseconds: int) -> None:
@@ -391,6 +394,6 @@ class Leg:
         playing.waiter.give(digit)
 
     def _stop_saying(self) -> None:
-        if self._playing is not None:
-            self.media.stop_playing(self._playing.play)
-            self._playing = None
+        playing, self._playing = self._playing, None
+        if playing is not None:
+            self.media.stop_playing(playing.play)

@@ -66,10 +66,21 @@ class TrunkPeers:
         return None
 
     def trunk_at(self, address: Address) -> str | None:
-        return next((name for name in self._trunks if address.host in self.whereabouts.hosts(name)), None)
+        """Whose this address is; of trunks on one host, the one at that port."""
+        there = [name for name in self._trunks if address.host in self.whereabouts.hosts(name)]
+        exact = (name for name in there if any(hop.address == address for hop in self.whereabouts.hops(name)))
+        return next(exact, there[0] if there else None)
 
     def _peer(self, trunk: TrunkSettings, hop: Hop) -> Peer:
-        peer = trunk_peer(trunk, hop.address, hop.transport)
+        peer = replace(trunk_peer(trunk, hop.address, hop.transport), names=self._names(trunk.name, hop))
         if "tcp" not in self._spoken:
             return peer
         return replace(peer, tcp=self.whereabouts.tcp(trunk.name))
+
+    def _names(self, trunk: str, current: Hop) -> tuple[tuple[str, Address], ...]:
+        """The domain means where the trunk is just now; each of its machines has a name of its own."""
+        found = {current.name.lower(): current.address}
+        for hop in (current, *self.whereabouts.hops(trunk)):
+            if hop.server:
+                found.setdefault(hop.server.lower().rstrip("."), hop.address)
+        return tuple(found.items())

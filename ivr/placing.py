@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
 
-from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
+from twisted.internet.defer import ensureDeferred
 from twisted.logger import Logger
 
 from foundation.sound import Codec
@@ -26,6 +25,7 @@ from ivr.dialling import (
 from ivr.exchange import Exchange
 from ivr.leg import Leg
 from ivr.media.port import MediaLeg
+from ivr.offering import other_offers
 from ivr.sip import sdp
 from ivr.sip.endpoint import UserAgent
 from ivr.sip.events import Failed, InviteRequest, Peer
@@ -72,15 +72,15 @@ class Placing:
             local = exchange.local(media, plan.trunk)
             identity = Identity(f"{leg}@{exchange.host}", f"{exchange.random.getrandbits(64):016x}")
             request = plan.invite(identity, sdp.offer(local, plan.codecs))
-            if plan.other_codecs:
-                second = replace(local, version=local.version + 1)
-                request = replace(request, other_offer=sdp.offer(second, plan.other_codecs))
             if plan.trunk is not None:
-                request = replace(request, turn=plan.trunk.turn_again)
+                others = other_offers(local, plan.codecs, plan.other_codecs)
+                request = replace(request, other_offers=others, turn=plan.trunk.turn_again)
+                local = replace(local, version=local.version + len(others))
             for dialog in UserAgent.calling_dialogs(leg, request):
                 dialogs.append(dialog)
                 await self._save(dialog)
-            await self._turn(plan.trunk)
+            if plan.trunk is not None:
+                await exchange.turns.wait(plan.trunk)
         except BaseException:
             if media is not None:
                 media.close()
@@ -158,19 +158,11 @@ class Placing:
         return _Plan(peers[0], exchange.codecs(None), invite)
 
     async def _save(self, dialog: SavedDialog) -> None:
-        async def save() -> None:
-            await self._exchange.journal.save(dialog)
-
         self._exchange.board.will_leave(dialog)
-        saving = Deferred.fromCoroutine(save())
+        saving = ensureDeferred(self._exchange.journal.save(dialog))
         saved = shielded(saving)
         saving.addErrback(lambda failure: log.failure("a call was cancelled and not saved", failure))
         await saved
-
-    async def _turn(self, trunk: Trunk | None) -> None:
-        """The wire's turn: the last thing before the INVITE."""
-        while trunk is not None and (wait := trunk.turn(self._exchange.clocks.now())):
-            await deferLater(self._exchange.timer, wait, lambda: None)
 
     # ---- it leaves
 
@@ -190,6 +182,7 @@ class Placing:
         if plan.trunk is not None:
             line.alive = partial(self._alive, plan.trunk)
             line.failed = partial(self._failed, plan.trunk, plan.peer)
+            line.disagreed = partial(self._disagreed, plan.trunk)
         exchange.board.add(line)
         exchange.agent.invite(leg_id, request, exchange.clocks.now())
         exchange.board.flush()
@@ -201,6 +194,10 @@ class Placing:
         trunk.health.call_answered()
         if not before:
             self._exchange.room()
+
+    def _disagreed(self, trunk: Trunk, why: str) -> None:
+        """It answered with sound that can't be had: as much its fault as a 488 (contract, rule 5)."""
+        trunk.health.fault(f"its answer can't be used: {why}", self._exchange.clocks.saved_now())
 
     def _failed(self, trunk: Trunk, peer: Peer, failed: Failed, ending: Ending) -> None:
         """What a call that came to nothing says of its trunk."""

@@ -17,6 +17,7 @@ from ivr.dialling import Identity, invite_to_trunk
 from ivr.exchange import Random
 from ivr.media.messages import Digit, LegClosed, Recorded, Remote
 from ivr.media.port import Media, MediaEvent, MediaLeg
+from ivr.offering import other_offers
 from ivr.probe_facts import Agreement, Reply, Sounded
 from ivr.probe_line import OwnSide, ProbeLine
 from ivr.probe_sound import measure
@@ -58,7 +59,10 @@ class ProbeCall:
         keys = encryption(self._trunk.srtp, self._random.getrandbits)
         self._local = sdp.Local(self._media.address, self._random.getrandbits(31), encryption=keys)
         began = self._line.now()
-        self._line.invite(self._leg, self._request(number, sdp.offer(self._local, self._trunk.codecs)))
+        request = self._request(number, sdp.offer(self._local, self._trunk.codecs))
+        others = other_offers(self._local, self._trunk.codecs, ())
+        self._local = replace(self._local, version=self._local.version + len(others))
+        self._line.invite(self._leg, replace(request, other_offers=others))
         event = await self._line.next(
             (Answered, Failed), _RING_SECONDS + self._trunk.silence_seconds + _CLOSING_SECONDS
         )

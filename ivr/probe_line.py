@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +9,6 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTCP
-from twisted.internet.task import deferLater
 
 from foundation.clock import Monotonic
 from foundation.endpoints import Address
@@ -22,13 +20,13 @@ from ivr.settings import TrunkSettings
 from ivr.sip.certificates import Certificates
 from ivr.sip.endpoint import UserAgent
 from ivr.sip.events import Credentials, InviteRequest, Peer, Pinged, Reason, Registration, RegistrationChanged, SipEvent
+from ivr.sip.knocking import refuses
 from ivr.sip.ladder import Ladder
 from ivr.sip.locating import Hop
 from ivr.sip.message import MessageFault, Response, parse
 from ivr.sip.sources import Sources, source
 from ivr.sip.transport import SipTransport
 
-_KNOCK_SECONDS = 0.5
 _PATIENCE_SECONDS = 2.0
 _LEAVE_SECONDS = 1.0
 _NORMAL_CLEARING = Reason("Q.850", 16)
@@ -141,7 +139,8 @@ class ProbeLine:
             challenges=self._statuses[method, 401] + self._statuses[method, 407],
             warning=warning,
             link=link,
-            unreachable=silent and await self._knock(),
+            unreachable=silent
+            and await refuses(self._reactor, self._reactor, self.peer.destination, self._own.interface),
         )
 
     def invite(self, leg: LegId, request: InviteRequest) -> None:
@@ -200,20 +199,3 @@ class ProbeLine:
             method = message.essentials.cseq.method
             self._statuses[method, message.status] += 1
             self._last[method] = message
-
-    async def _knock(self) -> bool:
-        """Whether the host tells by ICMP that the port is closed. Only a connected socket hears that, and Twisted's epoll
-        reactor closes it before it can tell."""
-        to = self.peer.destination
-        with socket.socket(socket.AF_INET6 if ":" in to.host else socket.AF_INET, socket.SOCK_DGRAM) as knock:
-            knock.setblocking(False)
-            try:
-                knock.connect((to.host, to.port))
-                knock.send(b"\r\n\r\n")
-                await deferLater(self._reactor, _KNOCK_SECONDS, lambda: None)
-                knock.recv(1)
-            except ConnectionRefusedError:
-                return True
-            except OSError:
-                return False
-            return False

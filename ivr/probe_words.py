@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ivr.call import NEARLY_ALL
 from ivr.probe_facts import Account, Agreement, Finding, Reply, Sounded, Verdict
 
 _PERSONS: Mapping[int, str] = {
@@ -16,7 +17,6 @@ _PERSONS: Mapping[int, str] = {
     607: "declined the call",
 }
 _MUCH_LOST = 0.05
-_NEARLY_ALL = 0.9
 
 
 def reply(found: Reply, account: Account) -> Finding:
@@ -154,7 +154,7 @@ def _to_them(found: Sounded) -> list[Finding]:
     if found.reported_lost is None:
         unknown = "the other side sends no RTCP reports and no echo: ask whoever answered whether they heard the tone."
         return [Finding("speaking", Verdict.NOTE, unknown)]
-    if found.reported_lost > _NEARLY_ALL * found.sent:
+    if found.reported_lost > NEARLY_ALL * found.sent:
         return [Finding("speaking", Verdict.FAULT, "one-way audio: their reports say that our sound does not arrive.")]
     if found.reported_lost > _MUCH_LOST * found.sent:
         words = f"loss: their reports say that {found.reported_lost} of {found.sent} packets were lost on the way."

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from foundation.settings import PositiveSeconds, Secret, Settings
+from foundation.settings import PositiveSeconds, Secret, Settings, TimeOfDay
 from foundation.sound import Codec
 from foundation.telephone_numbers import DialFormat
 
@@ -36,6 +36,7 @@ class TrunkSettings(Settings):
     from_user: str | None = None
     from_domain: str | None = None
     identity: Literal["pai", "ppi", "none"] = "pai"
+    privacy: Literal["off", "id", "none"] = "off"
     channels: Annotated[int, Field(ge=1)] = 200
     reserved_for_callbacks: Annotated[int, Field(ge=0)] | None = None
     calls_per_second: Annotated[float, Field(gt=0)] = 20
@@ -47,6 +48,8 @@ class TrunkSettings(Settings):
     allow_from: tuple[str, ...] = ()
     srtp: Literal["off", "optional", "required"] = "off"
     dial_format: DialFormat = "e164"
+    test_number: str | None = None
+    test_at: TimeOfDay = "07:30"
 
     @property
     def reserve(self) -> int:

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import ensureDeferred
 from twisted.logger import Logger
 
 from foundation.clock import Monotonic
 from foundation.sound import Codec
 from ivr.call import DialogJournal, EndCause, Ending, LegId, SavedDialog
 from ivr.leg import Leg
+from ivr.leg_state import LegState
+from ivr.media.messages import Remote
 from ivr.sip import sdp
 from ivr.sip.endpoint import UserAgent
 from ivr.sip.events import (
@@ -23,6 +25,7 @@ from ivr.sip.events import (
     Confirmed,
     DialogChanged,
     DigitByInfo,
+    EarlyAnswered,
     Ended,
     Failed,
     InviteReceived,
@@ -39,20 +42,25 @@ from ivr.sip.outcome import ending_of_end, ending_of_failure
 log = Logger()
 
 NORMAL_CLEARING = Reason("Q.850", 16)
+INCOMPATIBLE = Reason("Q.850", 88)
 
 
 @dataclass(slots=True, eq=False)
 class Line:
-    """A leg with its signalling. `release` gives back what it occupies; `offer` is theirs, of an incoming call; `failed`
-    hears why a call that we placed came to nothing, `alive` each response to it before that."""
+    """A leg with its signalling. `release` gives back what it occupies; `offer` is theirs, of an incoming call; `described`
+    our description, once it is sent to a caller, and `agreed` what holds before the call is up. `failed` hears why a call
+    that we placed came to nothing, `alive` each response to it before that, `disagreed` why an answer can't be used."""
 
     leg: Leg
     local: sdp.Local
     codecs: Sequence[Codec]
     release: Callable[[], None]
     offer: bytes | None = None
+    described: bytes | None = None
+    agreed: Remote | None = None
     alive: Callable[[], None] = lambda: None
     failed: Callable[[Failed, Ending], None] = field(default=lambda failed, ending: None)
+    disagreed: Callable[[str], None] = field(default=lambda why: None)
 
 
 class Switchboard:
@@ -104,15 +112,27 @@ class Switchboard:
 
     # ---- what legs ask
 
+    def ring(self, leg: LegId) -> None:
+        """Let a caller hear that it rings who wants our description with that already."""
+        self._agent.ring(leg, self._now(), self._describe(self._lines[leg]))
+        self.flush()
+
     def answer(self, leg: LegId) -> None:
         line = self._lines[leg]
-        if line.offer is None:
-            self._agent.answer(leg, sdp.offer(line.local, line.codecs), self._now())
-        else:
-            description, remote = sdp.answer(line.offer, line.local, line.codecs)
-            line.leg.connect(remote)
-            self._agent.answer(leg, description, self._now())
+        description = line.described or self._describe(line)
+        if line.agreed is not None:
+            line.leg.connect(line.agreed)
+        self._agent.answer(leg, description, self._now())
         self.flush()
+
+    def _describe(self, line: Line) -> bytes:
+        """Our answer to a caller's offer, or our offer where there is none."""
+        if line.offer is None:
+            line.described = sdp.offer(line.local, line.codecs)
+        else:
+            line.described, line.agreed = sdp.answer(line.offer, line.local, line.codecs)
+            self._keep_profile(line, line.offer)
+        return line.described
 
     def end(self, leg: LegId, cause: EndCause) -> None:
         self._agent.hang_up(leg, self._now(), (NORMAL_CLEARING,))
@@ -140,6 +160,8 @@ class Switchboard:
                 self._answered(line, event)
             case Confirmed():
                 self._confirmed(line, event)
+            case EarlyAnswered():
+                self._early_answered(line, event)
             case Reoffered():
                 self._reoffered(line, event)
             case DigitByInfo():
@@ -157,31 +179,48 @@ class Switchboard:
         return True
 
     def _answered(self, line: Line, event: Answered) -> None:
-        try:
-            if event.body is None:
-                raise sdp.SdpFault("the answer has no description")
-            remote = sdp.agreed(event.body, line.codecs, encryption=line.local.encryption)
-        except sdp.SdpFault as fault:
-            self._no_agreement(line, fault)
-        else:
+        if event.renewed and line.agreed is not None:
+            line.leg.answered_with(line.agreed)
+        elif (remote := self._agreed(line, event.body, "the answer")) is not None:
             line.leg.answered_with(remote)
 
     def _confirmed(self, line: Line, event: Confirmed) -> None:
-        if line.offer is None:
-            try:
-                if event.body is None:
-                    raise sdp.SdpFault("the ACK has no description")
-                line.leg.connect(sdp.agreed(event.body, line.codecs, encryption=line.local.encryption))
-            except sdp.SdpFault as fault:
-                self._no_agreement(line, fault)
+        if line.agreed is None:
+            line.agreed = self._agreed(line, event.body, "the ACK")
+            if line.agreed is None:
                 return
+            line.leg.connect(line.agreed)
         line.leg.confirmed()
+
+    def _early_answered(self, line: Line, event: EarlyAnswered) -> None:
+        line.agreed = self._agreed(line, event.body, "the PRACK")
+        if line.agreed is not None and line.leg.state is LegState.ANSWERING:
+            line.leg.connect(line.agreed)
+
+    def _agreed(self, line: Line, body: bytes | None, where: str) -> Remote | None:
+        """What their answer to our offer agrees to; None where the call ends for want of it."""
+        try:
+            if body is None:
+                raise sdp.SdpFault(f"{where} has no description")
+            remote = sdp.agreed(body, line.codecs, encryption=line.local.encryption)
+        except sdp.SdpFault as fault:
+            self._no_agreement(line, fault)
+            return None
+        self._keep_profile(line, body)
+        return remote
+
+    def _keep_profile(self, line: Line, theirs: bytes) -> None:
+        """Where encryption is optional and they speak of it by the secure profile our later offers do too."""
+        encryption = line.local.encryption
+        if encryption.mode == "optional" and sdp.is_secure(theirs, encryption.mode):
+            line.local = replace(line.local, encryption=encryption.insist())
 
     def _no_agreement(self, line: Line, fault: sdp.SdpFault) -> None:
         record = line.leg.record
         log.warn("no sound could be agreed with {peer}: {fault}", peer=record.peer, fault=str(fault), leg=record.leg)
-        self._agent.hang_up(record.leg, self._now(), (Reason("Q.850", 88),))
-        line.leg.ended(Ending(EndCause.TRUNK_FAULT, "us", phrase=str(fault)))
+        line.disagreed(str(fault))
+        self._agent.hang_up(record.leg, self._now(), (INCOMPATIBLE,))
+        line.leg.ended(Ending(EndCause.TRUNK_FAULT, "us", q850_cause=INCOMPATIBLE.cause, phrase=str(fault)))
 
     def _reoffered(self, line: Line, event: Reoffered) -> None:
         """Hold, a new address or another codec. What can't be is refused and changes nothing (RFC 3261 §14.2)."""
@@ -196,16 +235,14 @@ class Switchboard:
             log.warn("an offer within a call was refused: {fault}", fault=str(fault), leg=leg)
             self._agent.answer_reoffer(leg, None, self._now())
             return
-        line.leg.connect(remote)
+        line.agreed = remote
+        if line.leg.state not in (LegState.CALLING, LegState.OFFERED):  # those are connected when they are answered
+            line.leg.connect(remote)
         self._agent.answer_reoffer(leg, description, self._now())
 
     def _keep(self, dialog: SavedDialog) -> None:
         if dialog.state == "calling" and dialog.branch in self._saved_before:
             self._saved_before.discard(dialog.branch)
             return
-
-        async def save() -> None:
-            await self._journal.save(dialog)
-
-        keeping = Deferred.fromCoroutine(save())
+        keeping = ensureDeferred(self._journal.save(dialog))
         keeping.addErrback(lambda failure: log.failure("a dialog was not saved", failure, call_id=dialog.call_id))

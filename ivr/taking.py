@@ -44,7 +44,8 @@ class Taking:
         elif trunk is not None and not exchange.group.admit_incoming(trunk.name):
             exchange.agent.reject(event.leg, 503, now, retry_after=_FULL_SECONDS)
         else:
-            exchange.agent.ring(event.leg, now)
+            if not event.reliable:
+                exchange.agent.ring(event.leg, now)
             exchange.board.expect(event.leg, partial(self._release, trunk))
             talk = Deferred.fromCoroutine(self._take(event, trunk, self.handler))
             talk.addErrback(lambda failure: log.failure("an incoming call failed", failure, leg=event.leg))
@@ -62,6 +63,8 @@ class Taking:
             media.close()
             return
         leg = self._leg(event, trunk, media)
+        if event.reliable:
+            exchange.board.ring(event.leg)
         try:
             await handler(leg, self._caller(event, trunk))
         finally:

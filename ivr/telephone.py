@@ -37,6 +37,7 @@ from ivr.sip.transport import SipTransport
 from ivr.sip.trunk import PrefixLimits, Trunk, TrunkGroup
 from ivr.switchboard import Switchboard
 from ivr.taking import Taking
+from ivr.turns import Turns
 from ivr.upkeep import Upkeep
 
 log = Logger()
@@ -89,6 +90,7 @@ class TelephoneService(Service):
             clocks=clocks,
             timer=timer,
             random=random,
+            turns=Turns(timer, clocks.now),
         )
         certificates = Certificates(listens, self._trunks.name_of)
         self._transport = SipTransport(
@@ -100,7 +102,8 @@ class TelephoneService(Service):
         self._taking = Taking(self._exchange)
         self._upkeep = Upkeep(agent, group, clocks, timer)
         self._upkeep.came_up, self._upkeep.flush = self._exchange.room, self._transport.flush
-        self._upkeep.silent = self._exchange.silent = self._trunks.whereabouts.is_bad
+        self._upkeep.knock = self._transport.knock
+        self._upkeep.silent, self._exchange.silent = self._trunks.whereabouts.is_bad, self._silent
         self._trunks.changed, self._trunks.failed = self._trunks_moved, self._not_located
         self._trunks_moved()
         self._ladders: list[Ladder] = []
@@ -191,6 +194,10 @@ class TelephoneService(Service):
         exchange = self._exchange
         return [trunk.status(exchange.clocks.now()) for trunk in exchange.group.trunks.values()]
 
+    def note_test(self, trunk: str, fault: str | None) -> None:
+        if trunk in self._exchange.group.trunks:
+            self._exchange.group.trunks[trunk].health.tested(fault, self._exchange.clocks.saved_now())
+
     async def end_orphans(self, dialogs: list[SavedDialog]) -> None:
         exchange = self._exchange
         for dialog in dialogs:
@@ -248,6 +255,11 @@ class TelephoneService(Service):
         if trunk is not None:
             trunk.health.fault(words, self._exchange.clocks.saved_now())
 
+    def _silent(self, name: str, destination: Address) -> None:
+        """A call was not answered there in any way."""
+        self._trunks.whereabouts.is_bad(name, destination)
+        self._upkeep.look(name)
+
     def _link_broke(self, destination: Address, transport: str, why: str) -> None:
         name = self._trunks.trunk_at(destination)
         if name is not None:
@@ -255,6 +267,7 @@ class TelephoneService(Service):
             if trunk is not None:
                 trunk.health.link_broke(why, self._exchange.clocks.saved_now())
             self._trunks.whereabouts.is_bad(name, destination)
+            self._upkeep.look(name)
 
     # ---- inside
 

@@ -1,4 +1,7 @@
-"""Keeping trunks well: OPTIONS at each one's interval, a registration where it wants one, and what the answers say."""
+"""Keeping trunks well: OPTIONS at each one's interval, a registration where it wants one, and what the answers say.
+
+While an OPTIONS has no answer the next one follows within seconds, with a look whether the port is closed.
+"""
 
 from __future__ import annotations
 
@@ -20,19 +23,20 @@ log = Logger()
 
 class Upkeep:
     """`came_up` is called when a trunk may be used again, `silent(trunk, address)` when it did not answer a ping there,
-    `flush` after each command to the agent."""
+    `flush` after each command to the agent; `knock(address)` asks whether a UDP port is closed."""
 
     def __init__(self, agent: UserAgent, group: TrunkGroup, clocks: Clocks, timer: IReactorTime) -> None:
         self.came_up: Callable[[], None] = lambda: None
         self.silent: Callable[[str, Address], None] = lambda trunk, address: None
         self.flush: Callable[[], None] = lambda: None
+        self.knock: Callable[[Address], None] = lambda address: None
         self._agent = agent
         self._group = group
         self._clocks = clocks
         self._timer = timer
         self._peers: Mapping[str, Peer] = {}
         self._calls: dict[str, IDelayedCall] = {}
-        self._pinged_at: dict[str, Address] = {}
+        self._owing: set[str] = set()
         self._registered: dict[str, Registration] = {}
 
     def start(self, peers: Mapping[str, Peer]) -> None:
@@ -40,6 +44,7 @@ class Upkeep:
         self._peers = peers
         for name in set(self._calls) - set(peers):
             self._calls.pop(name).cancel()
+            self._owing.discard(name)
         for name, peer in peers.items():
             if name not in self._calls:
                 self._ping(name)
@@ -54,10 +59,17 @@ class Upkeep:
         for call in self._calls.values():
             call.cancel()
         self._calls.clear()
+        self._owing.clear()
         for name in self._registered:
             self._agent.unregister(name, self._clocks.now())
         self._registered.clear()
         self.flush()
+
+    def look(self, name: str) -> None:
+        """Something speaks against a trunk: ask now, unless an answer is awaited already."""
+        call = self._calls.get(name)
+        if call is not None and call.active() and name not in self._owing:
+            call.reset(0)
 
     def pinged(self, event: Pinged) -> None:
         trunk = self._group.trunks.get(event.peer)
@@ -68,9 +80,13 @@ class Upkeep:
             why = "no answer to OPTIONS" if event.status is None else f"{event.status} to OPTIONS"
             trunk.health.missed(why, self._clocks.saved_now())
             if event.status is None:
-                self.silent(trunk.name, self._pinged_at[trunk.name])
+                self.silent(trunk.name, event.destination)
         else:
             trunk.health.answered(event.seconds)
+            self._owing.discard(trunk.name)
+            call = self._calls.get(trunk.name)
+            if call is not None and call.active():
+                call.reset(trunk.settings.options_interval)
         self._changed(trunk, before)
 
     def registered(self, event: RegistrationChanged) -> None:
@@ -93,10 +109,13 @@ class Upkeep:
                 self.came_up()
 
     def _ping(self, name: str) -> None:
-        self._pinged_at[name] = self._peers[name].destination
-        self._agent.ping(self._peers[name], self._clocks.now())
-        interval = self._group.trunks[name].settings.options_interval
-        self._calls[name] = self._timer.callLater(interval, self._ping, name)
+        peer, trunk = self._peers[name], self._group.trunks[name]
+        if name in self._owing and peer.transport == "udp":
+            self.knock(peer.destination)
+        self._owing.add(name)
+        self._agent.ping(peer, self._clocks.now())
+        wait = trunk.health.next_ping(trunk.settings.options_interval)
+        self._calls[name] = self._timer.callLater(wait, self._ping, name)
         self.flush()
 
     def _register(self, trunk: TrunkSettings, peer: Peer) -> None:

@@ -1,4 +1,4 @@
-"""Every fixed word that the service speaks, in seven languages. No I/O.
+"""Every fixed word that the service speaks, and the answers that it writes, in seven languages. No I/O.
 
 A new line is a pause of 700 ms. Keys are spoken as they are set. A language without texts speaks Dutch.
 """
@@ -78,6 +78,16 @@ def whisper(title: str | None, accept: str = "1", language: str = "nl") -> str:
     if title is None:
         return texts.whisper_no_action.format(accept=accept)
     return texts.whisper.format(title=title.rstrip(". "), accept=accept)
+
+
+def written_after_close(language: str = "nl") -> str:
+    """By SMS, to who writes about an action that is over."""
+    return texts_for(language).written_after_close
+
+
+def written_stop(language: str = "nl") -> str:
+    """By SMS, to who asked for no more of them."""
+    return texts_for(language).written_stop
 
 
 def without_name(text: str, language: str = "nl") -> str | None:

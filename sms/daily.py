@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from foundation.clock import Clocks
+from foundation.clock import Clocks, seconds_until
 from foundation.telephone_numbers import PhoneNumber, read
 from sms.events import Accepted, Receipt, TextEvent, TextRequest
 from sms.segments import segment
@@ -17,15 +16,6 @@ from sms.settings import SmscSettings
 TEXT = "Dit is het dagelijkse proefbericht van Burgernet."
 LATE_SECONDS = 300.0
 _REFERENCE = -(1 << 50)
-
-
-def seconds_until(moment: str, now: datetime) -> float:
-    """From `now` to the next time that a clock in its zone shows `moment` (HH:MM); never 0, so that each is once."""
-    hour, minute = (int(part) for part in moment.split(":"))
-    due = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
-    if due <= now:
-        due += timedelta(days=1)
-    return (due - now).total_seconds()
 
 
 class DailyTest:

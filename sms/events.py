@@ -11,20 +11,26 @@ from typing import Literal, Protocol
 
 from foundation.clock import Monotonic, Saved
 from foundation.telephone_numbers import PhoneNumber
+from sms.national import Shift
 
 Failure = Literal["temporary", "permanent"]
 
 
 @dataclass(frozen=True, slots=True)
 class Segmented:
-    """A text as it will travel. `advice` names the characters that cost segments and what to write instead. `text` is
-    kept so that an SMSC with another alphabet can cut it again; `segments` hold no header."""
+    """A text as it will travel. `advice` names the characters that cost segments and what to write instead; `segments`
+    hold no header. `shift`: `gsm7` in these national tables. `text`, its `language` and what it was cut for (`alphabet`,
+    and `tables` by language) are kept so that an SMSC with another alphabet or other tables can cut it again."""
 
     encoding: Literal["gsm7", "latin1", "ucs2"]
     segments: tuple[bytes, ...]
     characters: int
     advice: tuple[str, ...] = ()
     text: str = ""
+    shift: Shift | None = None
+    language: str = "nl"
+    alphabet: Literal["gsm7", "latin1"] = "gsm7"
+    tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +50,13 @@ class TextRequest:
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """Every segment has its submit_sm_resp. `message_ids` one a segment (one for all where the SMSC cuts by itself),
-    normalised as the SMSC's `message_id` setting says, so that they equal those of the receipts."""
+    normalised as the SMSC's `message_id` setting says, so that they equal those of the receipts; `as_written` by the SMSC,
+    where that is another form."""
 
     reference: int
     smsc: str
     message_ids: tuple[str, ...]
+    as_written: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +74,13 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Uncertain:
-    """submit_sm left and the connection was lost, or no response came in time. `message_ids` of segments that were."""
+    """submit_sm left and the connection was lost, or no response came in time. `message_ids` of segments that were, and
+    `as_written`, as in `Accepted`."""
 
     reference: int
     smsc: str
     message_ids: tuple[str, ...]
+    as_written: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +89,15 @@ class NotSubmitted:
 
     reference: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A segment that an SMSC took: its `message_id` as that SMSC wrote it, and whom it is for."""
+
+    smsc: str
+    message_id: str
+    number: PhoneNumber
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +177,33 @@ class TextService(Protocol):
 
     def release(self, number: PhoneNumber, segments: int) -> None: ...
 
-    def segment(self, text: str) -> Segmented: ...
+    def segment(self, text: str, language: str = "nl") -> Segmented: ...
 
     def submit(self, request: TextRequest) -> None:
         """Exactly one TextEvent comes back. Never raises."""
         ...
 
     def cancel(self, reference: int) -> None:
-        """Not submitted yet: `NotSubmitted` comes. Submitted: cancel_sm is tried, the events come as they would."""
+        """Not submitted yet: `NotSubmitted` comes. Submitted: the events come as they would; `take_back` is for what was
+        accepted."""
+        ...
+
+    def spare(self, smsc: str) -> int:
+        """How many messages `query` may ask this SMSC about now: none while anything waits for it, or where it does not
+        answer such questions."""
+        ...
+
+    def query(self, taken: Taken) -> Awaitable[Receipt | None]:
+        """Ask what became of it (query_sm). None: nobody says. Never fails."""
+        ...
+
+    def taking_back(self) -> frozenset[str]:
+        """The SMSCs that may be asked to take something back."""
+        ...
+
+    def take_back(self, taken: Taken) -> Awaitable[bool | None]:
+        """Ask that it is not delivered any more (cancel_sm). True: it will not be; False: the SMSC can't or will not; None:
+        it was not asked or did not answer. Never fails."""
         ...
 
     def smscs(self) -> list[SmscStatus]: ...

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 
 ESCAPE = 0x1B
 
-_BASIC = (
+BASIC = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ"
     " !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
     "¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-_EXTENSION = {
+EXTENSION = {
     0x0A: "\f",
     0x14: "^",
     0x28: "{",
@@ -25,8 +26,8 @@ _EXTENSION = {
     0x65: "€",
 }
 
-CODES: dict[str, bytes] = {character: bytes((code,)) for code, character in enumerate(_BASIC) if code != ESCAPE} | {
-    character: bytes((ESCAPE, code)) for code, character in _EXTENSION.items()
+CODES: dict[str, bytes] = {character: bytes((code,)) for code, character in enumerate(BASIC) if code != ESCAPE} | {
+    character: bytes((ESCAPE, code)) for code, character in EXTENSION.items()
 }
 """Each character's octets: one, or two with the escape."""
 
@@ -80,7 +81,7 @@ def encode(text: str) -> bytes | None:
         return None
 
 
-def decode(octets: bytes) -> str:
+def decode(octets: bytes, basic: str = BASIC, extension: Mapping[int, str] = EXTENSION) -> str:
     """As a handset shows it: an unknown extension is the basic character, an escape at the end a space (TS 23.038
     §6.2.1.1); octets above 127 are replaced."""
     characters: list[str] = []
@@ -88,11 +89,11 @@ def decode(octets: bytes) -> str:
     for code in octets:
         if escaped:
             escaped = False
-            characters.append(_EXTENSION.get(code) or (_BASIC[code] if code < 128 and code != ESCAPE else " "))
+            characters.append(extension.get(code) or (basic[code] if code < 128 and code != ESCAPE else " "))
         elif code == ESCAPE:
             escaped = True
         else:
-            characters.append(_BASIC[code] if code < 128 else "\ufffd")
+            characters.append(basic[code] if code < 128 else "\ufffd")
     if escaped:
         characters.append(" ")
     return "".join(characters)

@@ -8,13 +8,13 @@ saved. So parts wait for each other for a short while; what is not whole by then
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
 from foundation.clock import Monotonic
 from foundation.deadlines import Deadlines
-from sms import commands, gsm7
+from sms import commands, gsm7, national
 from sms.pdu import DataSm, DeliverSm
 from sms.wire import Malformed, integer
 
@@ -47,14 +47,19 @@ def read_incoming(pdu: DeliverSm | DataSm, alphabet: Literal["gsm7", "latin1"]) 
     """Whatever the octets are a text comes out: what can't be decoded is replaced, never refused."""
     octets = pdu.text
     concatenation = _by_parameters(pdu)
+    shift = None
     if pdu.esm_class & commands.UDH_INDICATOR and octets and 1 + octets[0] <= len(octets):
         header, octets = octets[1 : 1 + octets[0]], octets[1 + octets[0] :]
         concatenation = _by_header(header) or concatenation
-    return Incoming(decode_text(octets, pdu.data_coding, alphabet), concatenation)
+        shift = _shift(header)
+    return Incoming(decode_text(octets, pdu.data_coding, alphabet, shift), concatenation)
 
 
-def decode_text(octets: bytes, data_coding: int, alphabet: Literal["gsm7", "latin1"]) -> str:
-    """§5.2.19, and the groups of 3GPP TS 23.038 §4 above 15. Code 0 is the SMSC's default alphabet."""
+def decode_text(
+    octets: bytes, data_coding: int, alphabet: Literal["gsm7", "latin1"], shift: national.Shift | None = None
+) -> str:
+    """§5.2.19, and the groups of 3GPP TS 23.038 §4 above 15. Code 0 is the SMSC's default alphabet, or what the header
+    names in its place."""
     if data_coding >= 16:
         ucs2 = data_coding & 0xC0 == 0 and data_coding & 0x0C == 0x08
         eight_bits = data_coding & 0x0C == 0x04
@@ -62,7 +67,7 @@ def decode_text(octets: bytes, data_coding: int, alphabet: Literal["gsm7", "lati
     if data_coding == commands.CODING_UCS2:
         return octets.decode("utf-16-be", "replace")
     if data_coding == commands.CODING_DEFAULT and alphabet == "gsm7":
-        return gsm7.decode(octets)
+        return gsm7.decode(octets) if shift is None else national.decode(octets, shift)
     if data_coding == commands.CODING_ASCII:
         # node-smpp among others calls the GSM alphabet IA5; no text in IA5 holds control characters or DEL.
         if alphabet == "gsm7" and octets.translate(None, _CONTROL) != octets:
@@ -83,17 +88,28 @@ def _by_parameters(pdu: DeliverSm | DataSm) -> Concatenation | None:
     return _checked(reference, total, sequence)
 
 
-def _by_header(header: bytes) -> Concatenation | None:
+def _elements(header: bytes) -> Iterator[tuple[int, bytes]]:
+    """The information elements of a user data header (3GPP TS 23.040 §9.2.3.24)."""
     position = 0
     while position + 2 <= len(header):
         element, length = header[position], header[position + 1]
-        value = header[position + 2 : position + 2 + length]
+        yield element, header[position + 2 : position + 2 + length]
+        position += 2 + length
+
+
+def _by_header(header: bytes) -> Concatenation | None:
+    for element, value in _elements(header):
         if element == 0x00 and len(value) == 3:
             return _checked(value[0], value[1], value[2])
         if element == 0x08 and len(value) == 4:
             return _checked(int.from_bytes(value[:2], "big"), value[2], value[3])
-        position += 2 + length
     return None
+
+
+def _shift(header: bytes) -> national.Shift | None:
+    found = {element: value[0] for element, value in _elements(header) if len(value) == 1}
+    shift = national.Shift(found.get(national.LOCKING_SHIFT), found.get(national.SINGLE_SHIFT))
+    return None if shift == national.Shift() else shift
 
 
 def _checked(reference: int, total: int, sequence: int) -> Concatenation | None:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 
 from foundation.clock import Clocks, Monotonic
 from foundation.telephone_numbers import PhoneNumber
-from sms.events import NotSubmitted, Segmented, SmscStatus, TextEvent, TextListener, TextRequest
+from sms.events import NotSubmitted, Receipt, Segmented, SmscStatus, Taken, TextEvent, TextListener, TextRequest
 from sms.segments import segment
 from sms.settings import SmscSettings
 from sms.smsc import Smsc, Surroundings
@@ -84,9 +84,12 @@ class SmscPool(Service):
         if reserved is not None:
             reserved[0].release(reserved[1])
 
-    def segment(self, text: str) -> Segmented:
-        """As the SMSC of the highest priority takes it; one with another alphabet gets it cut again."""
-        return segment(text, self._order[0].settings.alphabet if self._order else "gsm7")
+    def segment(self, text: str, language: str = "nl") -> Segmented:
+        """As the SMSC of the highest priority takes it; one with another alphabet or other tables gets it cut again."""
+        if not self._order:
+            return segment(text, language=language)
+        settings = self._order[0].settings
+        return segment(text, settings.alphabet, settings.national_tables, language)
 
     def submit(self, request: TextRequest) -> None:
         reserved = self._take_reservation(request.number, request.avoid)
@@ -107,6 +110,22 @@ class SmscPool(Service):
         submission = self._running.get(reference)
         if submission is not None:
             self._smscs[submission.settings.name].cancel(submission)
+
+    def spare(self, smsc: str) -> int:
+        known = self._smscs.get(smsc)
+        return 0 if known is None else known.spare
+
+    def query(self, taken: Taken) -> Deferred[Receipt | None]:
+        known = self._smscs.get(taken.smsc)
+        return succeed(None) if known is None else known.questions.query(taken)
+
+    def taking_back(self) -> frozenset[str]:
+        return frozenset(name for name, smsc in self._smscs.items() if smsc.questions.knows_cancel)
+
+    def take_back(self, taken: Taken) -> Deferred[bool | None]:
+        """One that the configuration does not name any more can't."""
+        known = self._smscs.get(taken.smsc)
+        return succeed(False) if known is None else known.questions.cancel(taken)
 
     def smscs(self) -> list[SmscStatus]:
         return [smsc.status for smsc in self._smscs.values()]

@@ -6,7 +6,6 @@ SMSC says so: then the whole bind waits, and what was refused goes first. What l
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -37,12 +36,13 @@ _BIND, _SEND, _ENQUIRE, _ENQUIRE_ANSWER, _STOP = "bind", "send", "enquire", "enq
 
 
 class Session:
-    """`rate` is the SMSC's, shared by all its binds and by one that follows this."""
+    """`rate` and `throttle` are the SMSC's, shared by all its binds and by one that follows this; one without others
+    learns by itself."""
 
-    def __init__(self, settings: SmscSettings, rate: Rate) -> None:
+    def __init__(self, settings: SmscSettings, rate: Rate, throttle: Throttle | None = None) -> None:
         self.paused = False
         self.state = BindState.UNOPENED
-        self.throttle = Throttle(settings.segments_per_second)
+        self.throttle = throttle or Throttle(settings.segments_per_second)
         self.strays = 0
         self._settings = settings
         self._request = bind_request(settings)
@@ -50,7 +50,6 @@ class Session:
         self._framer = Framer()
         self._sequence = 0
         self._waiting = SendQueue()
-        self._asking: deque[Operation] = deque()
         self._in_flight = InFlight(settings.response_seconds)
         self._deadlines: Deadlines[str] = Deadlines()
         self._enquiry = Enquiry(settings.enquire_seconds)
@@ -158,11 +157,11 @@ class Session:
             self._events.append(tell.never_left(outgoing, "cancelled"))
 
     def ask(self, operation: Operation, now: Monotonic) -> None:
-        """query_sm or cancel_sm, before any submit_sm that waits. `OperationAnswered` follows."""
+        """query_sm or cancel_sm, in turn with the submit_sm that wait. `OperationAnswered` follows."""
         if self.state is not BindState.BOUND:
             self._events.append(tell.OperationAnswered(operation, None))
             return
-        self._asking.append(operation)
+        self._waiting.ask(operation)
         self._pump(now)
 
     def answer(self, sequence: int, command_status: int, now: Monotonic) -> None:
@@ -200,10 +199,6 @@ class Session:
 
     def _pump(self, now: Monotonic) -> None:
         while not self.paused and len(self._in_flight) < self._settings.window:
-            if self._asking:
-                operation = self._asking.popleft()
-                self._in_flight.add(self._write(operation.pdu), operation, now)
-                continue
             item = self._waiting.first()
             if item is None:
                 break
@@ -218,20 +213,20 @@ class Session:
             self._waiting.take()
             self._leave(item, now)
 
-    def _leave(self, item: Outgoing, now: Monotonic) -> None:
-        pdu = item.pdu
-        if item.deadline is not None:
-            pdu = replace(pdu, validity_period=relative_time(item.deadline - now))
+    def _leave(self, item: Outgoing | Operation, now: Monotonic) -> None:
+        pdu: Pdu = item.pdu
+        if isinstance(item, Outgoing) and item.deadline is not None:
+            pdu = replace(item.pdu, validity_period=relative_time(item.deadline - now))
         try:
             sequence = self._write(pdu)
         except Unencodable as fault:
-            self._events.append(tell.NotLeft(item, str(fault)))
+            self._events.append(tell.never_left(item, str(fault)))
             return
         self._rate.take(now, item.weight)
         self.throttle.take(now, item.weight)
         item.tries += 1
         self._in_flight.add(sequence, item, now)
-        if item.tries == 1:
+        if item.tries == 1 and isinstance(item, Outgoing):
             item.first_left_at = now
             self._events.append(tell.Left(item))
 
@@ -357,6 +352,11 @@ class Session:
         if item is None:
             self.strays += 1
             return
+        if frame.command_status in status.SLOW_DOWN:
+            self.throttle.refused(item.left_at, now)
+            if self.state is BindState.BOUND and not item.worn_out:
+                self._waiting.ask(item)
+                return
         self._events.append(tell.OperationAnswered(item, frame.command_status, response))
 
     def _passed_over(self, frame: Frame, now: Monotonic) -> None:
@@ -379,8 +379,6 @@ class Session:
 
     def _drop_waiting(self, reason: str) -> None:
         self._events.extend(tell.never_left(item, reason) for item in self._waiting.drain())
-        self._events.extend(tell.OperationAnswered(operation, None) for operation in self._asking)
-        self._asking.clear()
 
     def _move(self, event: BindEvent) -> bool:
         after = TABLE.get((self.state, event))

@@ -34,10 +34,18 @@ class Outgoing:
 
 @dataclass(slots=True, eq=False)
 class Operation:
-    """A question or order about a message that was submitted before."""
+    """A question or order about a message that was submitted before. It takes a segment's place in the rate, since an
+    SMSC counts what it gets."""
 
     pdu: QuerySm | CancelSm
+    weight: int = 1
+    deadline: Monotonic | None = None
+    tries: int = 0
     left_at: Monotonic = field(default=Monotonic(0.0))
+
+    @property
+    def worn_out(self) -> bool:
+        return self.tries >= _MOST_TRIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +148,10 @@ SessionEvent = (
 )
 
 
-def never_left(item: Outgoing, reason: str) -> SessionEvent:
+def never_left(item: Outgoing | Operation, reason: str) -> SessionEvent:
     """What waited does not leave; where a throttle had refused it before, that is its answer."""
+    if isinstance(item, Operation):
+        return OperationAnswered(item, None)
     return Answered(item, status.THROTTLED, b"") if item.tries else NotLeft(item, reason)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from foundation.settings import Port, PositiveSeconds, Secret, Settings
+from foundation.settings import Port, PositiveSeconds, Secret, Settings, TimeOfDay
 
 
 class SmscSettings(Settings):
@@ -27,10 +27,11 @@ class SmscSettings(Settings):
     response_seconds: PositiveSeconds = 10
     system_type: Annotated[str, Field(max_length=12)] = ""
     alphabet: Literal["gsm7", "latin1"] = "gsm7"
+    national_tables: tuple[Literal["tr", "es", "pt"], ...] = ()
     long_messages: Literal["udh", "sar", "payload"] = "udh"
     message_id: Literal["as_is", "decimal", "hex"] = "as_is"
     unknown: Literal["resend", "leave"] = "resend"
     prefixes: tuple[str, ...] = ()
     binds: Annotated[int, Field(ge=1, le=16)] = 1
     test_number: str | None = None
-    test_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "07:30"
+    test_at: TimeOfDay = "07:30"

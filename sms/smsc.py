@@ -16,13 +16,12 @@ from foundation.clock import Clocks, Monotonic, Saved
 from foundation.rate import Rate
 from foundation.telephone_numbers import PhoneNumber
 from sms import status
-from sms.addresses import phone_address, source_address
 from sms.bind import BindService, Link, endpoint_for
 from sms.binds import Binds
 from sms.daily import DailyTest
 from sms.deliveries import Deliveries, Ticket
-from sms.events import NotSubmitted, SmscStatus, TextEvent, TextListener, TextRequest
-from sms.pdu_operations import CancelSm
+from sms.events import NotSubmitted, SmscStatus, Taken, TextEvent, TextListener, TextRequest, Uncertain
+from sms.questions import Questions
 from sms.saving import saving
 from sms.segments import TooLong
 from sms.session import Session
@@ -44,6 +43,7 @@ from sms.session_events import (
 )
 from sms.settings import SmscSettings
 from sms.submission import Submission, outgoings
+from sms.throttle import Throttle
 
 _AHEAD_SECONDS = 0.25
 _AHEAD_WINDOWS = 2
@@ -86,6 +86,8 @@ class Smsc:
     def __init__(self, settings: SmscSettings, surroundings: Surroundings, owner: SmscOwner) -> None:
         self.settings = settings
         self.rate = Rate(settings.segments_per_second)
+        self.throttle = Throttle(settings.segments_per_second)
+        self.questions = Questions(settings, self._ask)
         windows = _AHEAD_WINDOWS * settings.window * settings.binds
         self.most_ahead = max(min(ceil(settings.segments_per_second * _AHEAD_SECONDS), windows), _LEAST_AHEAD)
         self.ahead = min(_FIRST_AHEAD, self.most_ahead)
@@ -118,18 +120,17 @@ class Smsc:
         state = self._state
         if not sessions and state == "bound":
             state = "down"
-        elif any(session.throttle.throttling(now) for session in sessions):
+        elif sessions and self.throttle.throttling(now):
             state = "throttled"
         trips = [session.round_trip_seconds for session in sessions if session.round_trip_seconds is not None]
         ceiling = self.settings.segments_per_second
-        learned = sum(session.throttle.per_second or ceiling for session in sessions)
         error, at = self._last_error or (None, None)
         return SmscStatus(
             name=self.settings.name,
             state=state,
             window=self.settings.window * self.settings.binds,
             in_flight=sum(session.in_flight for session in sessions),
-            segments_per_second=min(learned, ceiling) if sessions else None,
+            segments_per_second=(self.throttle.per_second or ceiling) if sessions else None,
             last_error=error,
             last_error_at=at,
             round_trip_milliseconds=max(trips) * 1000 if trips else None,
@@ -205,15 +206,13 @@ class Smsc:
             self._note(fault)
 
     def cancel(self, submission: Submission) -> None:
-        """What waits does not leave; what left is called back with cancel_sm as its id comes."""
+        """What waits does not leave."""
         submission.cancelled = True
         link = self._up()
         if link is None:
             return
         for outgoing in submission.segments:
             link.session.withdraw(outgoing)
-        for message_id in submission.ids.values():
-            self._call_back(submission, message_id)
         link.touch()
 
     def _saved(self, _: object, submission: Submission) -> None:
@@ -254,7 +253,10 @@ class Smsc:
         if submission.refusal is not None or submission.not_left is not None:
             self._give_up_rest(submission)
         if submission.complete:
-            self._ended(submission, submission.outcome())
+            outcome = submission.outcome()
+            self._ended(submission, outcome)
+            if submission.cancelled and isinstance(outcome, Uncertain):
+                self._take_back_half(submission)
 
     def _ended(self, submission: Submission, event: TextEvent) -> None:
         if self._daily.is_ours(submission.request):
@@ -269,20 +271,35 @@ class Smsc:
             for outgoing in submission.segments:
                 link.session.withdraw(outgoing)
 
-    def _call_back(self, submission: Submission, message_id: bytes) -> None:
-        link = self._up()
-        if link is not None and message_id:
-            number = phone_address(submission.request.number)
-            order = CancelSm(message_id, source_address(self.settings), number)
-            link.session.ask(Operation(order), self._around.clocks.now())
-            link.touch()
+    def _take_back_half(self, submission: Submission) -> None:
+        """Some parts left before the cancel and the others did not: the telephone would show half a message."""
+        for message_id in submission.ids.values():
+            taken = Taken(self.settings.name, message_id.decode("latin-1"), submission.request.number)
+            asked = self.questions.cancel(taken)
+            asked.addErrback(lambda failure: self._log.failure("half a message was not taken back", failure))
+
+    # ---- what it is asked
+
+    @property
+    def spare(self) -> int:
+        """Queries that may be put now; none while messages are on their way."""
+        busy = self.reserved or self.waiting or self._submissions
+        return 0 if busy or not self.bound else self.questions.allowed
+
+    def _ask(self, operation: Operation) -> bool:
+        link = self.binds.idlest()
+        if link is None:
+            return False
+        link.session.ask(operation, self._around.clocks.now())
+        link.touch()
+        return True
 
     # ---- the bind's news
 
     def _link(self) -> Link:
         if not self.binds.up:
             self._state = "connecting"
-        session = Session(self.settings, self.rate)
+        session = Session(self.settings, self.rate, self.throttle)
         return Link(session, self._around.clocks, self._around.reactor, self._hear)
 
     def _bind(self) -> BindService:
@@ -291,7 +308,7 @@ class Smsc:
         return BindService(endpoint, self._link, self._failed, around.reactor, around.random)
 
     def _up(self) -> Link | None:
-        """Any of them: what waits is withdrawn, and what left is called back, by whichever bind is there."""
+        """Any of them: what waits is withdrawn by whichever bind is there."""
         up = self.binds.up
         return up[0] if up else None
 
@@ -334,15 +351,13 @@ class Smsc:
                 self._owner.room()
             case PeerMistake(words):
                 self._log.warn("SMSC sent what is no SMPP {smsc}", smsc=name, words=words)
-            case OperationAnswered(_, command_status):
-                self._log.info("cancel_sm answered {smsc}", smsc=name, command_status=command_status)
+            case OperationAnswered():
+                self.questions.answered(event)
 
     def _answered(self, outgoing: Outgoing, command_status: int, message_id: bytes) -> None:
         submission = self._submissions[outgoing]
         if command_status == status.OK:
             submission.accepted(outgoing, message_id)
-            if submission.cancelled:
-                self._call_back(submission, message_id)
         else:
             submission.refused(command_status)
             self._note(status.words(command_status))

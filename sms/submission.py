@@ -20,10 +20,12 @@ _CODINGS = {"gsm7": commands.CODING_DEFAULT, "latin1": commands.CODING_DEFAULT, 
 def outgoings(request: TextRequest, settings: SmscSettings, deadline: Monotonic | None) -> list[Outgoing]:
     """The submit_sm of a message, one a segment; only one where the SMSC cuts by itself. Raises `segments.TooLong`."""
     text = request.text
-    if text.encoding != "ucs2" and text.encoding != settings.alphabet:
-        text = segment(text.text, settings.alphabet)
+    if text.alphabet != settings.alphabet or text.tables != settings.national_tables:
+        text = segment(text.text, settings.alphabet, settings.national_tables, text.language)
     reference = request.reference & 0xFFFF
     common = _Common(settings, request, _CODINGS[text.encoding], {_UMR: reference.to_bytes(2, "big")})
+    if len(text.segments) == 1 and text.shift is not None:
+        return [Outgoing(common.with_header(text.shift.elements, text.segments[0]), 1, deadline)]
     if len(text.segments) == 1:
         return [Outgoing(common.pdu(text.segments[0]), 1, deadline)]
     if settings.long_messages == "payload":
@@ -55,11 +57,16 @@ class _Common:
             tlvs=self.tlvs if tlvs is None else self.tlvs | tlvs,
         )
 
+    def with_header(self, elements: bytes, octets: bytes) -> SubmitSm:
+        """The segment behind a user data header (3GPP TS 23.040 §9.2.3.24)."""
+        return self.pdu(bytes((len(elements),)) + elements + octets, esm_class=commands.UDH_INDICATOR)
+
 
 def _parts(text: Segmented, settings: SmscSettings, common: _Common, reference: int) -> list[SubmitSm]:
     total = len(text.segments)
     pdus = []
     long_reference = fits_long_reference(text)
+    tables = b"" if text.shift is None else text.shift.elements
     for sequence, octets in enumerate(text.segments, 1):
         if settings.long_messages == "sar":
             parameters = {
@@ -70,10 +77,10 @@ def _parts(text: Segmented, settings: SmscSettings, common: _Common, reference: 
             pdus.append(common.pdu(octets, parameters))
             continue
         if long_reference:
-            header = bytes((6, 0x08, 4, reference >> 8, reference & 0xFF, total, sequence))
+            part = bytes((0x08, 4, reference >> 8, reference & 0xFF, total, sequence))
         else:
-            header = bytes((5, 0x00, 3, reference & 0xFF, total, sequence))
-        pdus.append(common.pdu(header + octets, esm_class=commands.UDH_INDICATOR))
+            part = bytes((0x00, 3, reference & 0xFF, total, sequence))
+        pdus.append(common.with_header(part + tables, octets))
     return pdus
 
 
@@ -120,6 +127,13 @@ class Submission:
         form = self.settings.message_id
         return tuple(response_id(self.ids[index], form) for index in sorted(self.ids))
 
+    @property
+    def as_written(self) -> tuple[str, ...]:
+        """The same as the SMSC wrote them; empty where they are no other."""
+        if self.settings.message_id == "as_is":
+            return ()
+        return tuple(self.ids[index].decode("latin-1") for index in sorted(self.ids))
+
     def outcome(self) -> TextEvent:
         """What its segments add up to. Some that left beside some that did not is nothing anybody can be sure of."""
         reference, smsc = self.request.reference, self.settings.name
@@ -128,7 +142,7 @@ class Submission:
             words = status.words(self.refusal)
             return Refused(reference, smsc, self.refusal, verdict.failure, verdict.smsc_fault, words)
         if self.unanswered or (self.not_left is not None and self.ids):
-            return Uncertain(reference, smsc, self.message_ids)
+            return Uncertain(reference, smsc, self.message_ids, self.as_written)
         if self.not_left is not None:
             return NotSubmitted(reference, self.not_left)
-        return Accepted(reference, smsc, self.message_ids)
+        return Accepted(reference, smsc, self.message_ids, self.as_written)

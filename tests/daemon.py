@@ -42,9 +42,17 @@ class Daemon:
     """`burgernet run` in a directory of its own. `kill` is SIGKILL; `start` again is a restart on the same database."""
 
     def __init__(
-        self, directory: Path, trunks: str, smscs: str = "", voice: str = "", more: str = "", desk: str | None = None
+        self,
+        directory: Path,
+        trunks: str,
+        smscs: str = "",
+        voice: str = "",
+        more: str = "",
+        desk: str | None = None,
+        database: str | None = None,
     ) -> None:
-        """`desk` is the URI of desk-7's phone; without it nobody is there."""
+        """`desk` is the URI of desk-7's phone; without it nobody is there. `database` is SQLite in the directory unless
+        one is given."""
         self.directory = directory
         self.http_port, self.sip_port = free_port(), free_port(socket.SOCK_DGRAM)
         # Below the ports that the kernel gives out by itself, so that nobody else's is among them.
@@ -55,7 +63,7 @@ class Daemon:
 [gateway]
 node = "gw1"
 drain_seconds = 1
-database = "sqlite:///{directory / "burgernet.db"}"
+database = "{database or f"sqlite:///{directory / 'burgernet.db'}"}"
 [http]
 listen = "tcp:{self.http_port}:interface=127.0.0.1"
 [[http.token]]

@@ -1,7 +1,8 @@
-"""The whole route: from the start of an action to the last receipt saved, by the real daemon on SQLite and a fast SMSC;
-beside Kannel against the same SMSC; and from the start of an action to the first submit_sm with many waiting.
+"""The whole route: from the start of an action to the last receipt saved, by the real daemon on SQLite (and on PostgreSQL)
+and a fast SMSC; beside Kannel against the same SMSC; and from the start of an action to the first submit_sm with many
+waiting.
 
-    python -m benchmarks.sms.bench_route [--messages 20000] [--waiting 50000] [--window 500]
+    python -m benchmarks.sms.bench_route [--messages 20000] [--waiting 50000] [--window 500] [--postgresql]
 
 Both ends are seen from the SMSC: a receipt counts when its deliver_sm was acknowledged, which the gateway does after the
 commit and Kannel, which keeps nothing on disk here, at once.
@@ -17,10 +18,11 @@ from pathlib import Path
 
 from benchmarks.sms import kannel
 from tests.daemon import Daemon
+from tests.interop.postgresql_server import PostgresqlServer
 from tests.interop.sms_peers import Centre
 
 
-def gateway(directory: Path, messages: int, window: int) -> tuple[float, float, float]:
+def gateway(directory: Path, messages: int, window: int, database: str | None = None) -> tuple[float, float, float]:
     """Messages a second, CPU milliseconds a message, and milliseconds from start to the first submit_sm."""
     centre = Centre(directory)
     daemon = Daemon(
@@ -36,6 +38,7 @@ password = "secret"
 window = {window}
 segments_per_second = 50000
 """,
+        database=database,
     )
     daemon.start()
     try:
@@ -71,9 +74,9 @@ def _draft(daemon: Daemon) -> str:
     return str(daemon.call("POST", "/actions", json=body)["id"])
 
 
-def kannels(directory: Path, messages: int, window: int) -> tuple[float, float]:
+def kannels(directory: Path, messages: int, window: int, *, kept: bool) -> tuple[float, float]:
     centre = Centre(directory)
-    client = kannel.Kannel(directory, centre.port, window)
+    client = kannel.Kannel(directory, centre.port, window, kept=kept)
     try:
         time.sleep(1)
         before, began = _cpu(client.pids), time.monotonic()
@@ -99,15 +102,26 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--waiting", type=int, default=0, help="then once more with so many, for the first submit_sm")
     parser.add_argument("--window", type=int, default=500)
+    parser.add_argument("--postgresql", action="store_true", help="then once more on PostgreSQL, with fsync")
     options = parser.parse_args()
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory() as directory:
         ours, cpu, first = gateway(Path(directory), options.messages, options.window)
     print(f"gateway  {ours:8,.0f} messages a second, {cpu:.3f} ms CPU each, first submit_sm after {first:.0f} ms")
-    if kannel.installed():
+    for kept in (False, True) if kannel.installed() else ():
         with tempfile.TemporaryDirectory() as directory:
-            theirs, cpu = kannels(Path(directory), options.messages, options.window)
-        print(f"Kannel   {theirs:8,.0f} messages a second, {cpu:.3f} ms CPU each; ratio {ours / theirs:.2f}")
+            theirs, cpu = kannels(Path(directory), options.messages, options.window, kept=kept)
+        where = "spool " if kept else "memory"
+        print(f"Kannel, {where}  {theirs:8,.0f} messages a second, {cpu:.3f} ms CPU each; ratio {ours / theirs:.2f}")
+    if options.postgresql:
+        server = PostgresqlServer(durable=True)
+        try:
+            server.start()
+            with tempfile.TemporaryDirectory() as directory:
+                there, cpu, _ = gateway(Path(directory), options.messages, options.window, server.url)
+        finally:
+            server.remove()
+        print(f"PostgreSQL  {there:8,.0f} messages a second, {cpu:.3f} ms CPU each; {there / ours:.2f} of SQLite")
     if options.waiting:
         with tempfile.TemporaryDirectory() as directory:
             _, _, first = gateway(Path(directory), options.waiting, options.window)

@@ -20,13 +20,23 @@ def installed() -> bool:
 
 
 class Kannel:
-    """No store on disk and receipts kept in memory: the fastest that it goes, and less than what the gateway promises."""
+    """As it comes: no store on disk and receipts in memory, the fastest that it goes and less than what the gateway
+    promises. `kept`: messages and receipts in its spool, so that a kill loses nothing (it syncs no disk, as the gateway
+    does)."""
 
-    def __init__(self, directory: Path, smsc_port: int, window: int) -> None:
+    def __init__(self, directory: Path, smsc_port: int, window: int, *, kept: bool = False) -> None:
         self._sendsms = free_port()
         self._receipts = free_port()
         admin, box = free_port(), free_port()
         file = directory / "kannel.conf"
+        keeping = "dlr-storage = internal"
+        if kept:
+            for name in ("store", "receipts"):
+                (directory / name).mkdir()
+            keeping = f"""store-type = spool
+store-location = "{directory / "store"}"
+dlr-storage = spool
+dlr-spool = "{directory / "receipts"}\""""
         file.write_text(
             f"""
 group = core
@@ -34,7 +44,7 @@ admin-port = {admin}
 admin-password = bench
 smsbox-port = {box}
 box-allow-ip = "127.0.0.1"
-dlr-storage = internal
+{keeping}
 log-level = 4
 
 group = smsc

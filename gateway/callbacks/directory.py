@@ -16,6 +16,7 @@ from gateway.callbacks.machine import Stage
 from gateway.domain.action import Desk, Recipient
 from gateway.domain.calls import CallView
 from gateway.domain.identifiers import ActionId, DeskId
+from ivr.flows.choice import ChoiceSounds
 from ivr.flows.tip import TipSounds
 
 
@@ -50,6 +51,10 @@ class Directory(Protocol):
 class CallbackSounds(Protocol):
     """What is said on the callback line. Each may raise `prompts.speech.SpeechFailed`: then tones must do."""
 
+    async def choice(self, recipients: Sequence[Recipient]) -> ChoiceSounds:
+        """The key 1 for the first of these, 2 for the second, and so on."""
+        ...
+
     async def greeting(self, about: About) -> Sound: ...
 
     async def whisper(self, about: About) -> Sound: ...
@@ -60,12 +65,14 @@ class CallbackSounds(Protocol):
 @dataclass(frozen=True, slots=True)
 class About:
     """Who calls and about what. `shown` is the number as desks and the store may see it: None where it is withheld.
-    `desk` is set where a desk itself calls: it is not rung for its own call."""
+    `desk` is set where a desk itself calls: it is not rung for its own call. `asked`: they were welcomed with a choice of
+    actions before."""
 
     action: ActionId | None
     shown: PhoneNumber | None
     metres: float | None = None
     desk: DeskId | None = None
+    asked: bool = False
 
 
 def stages(desks: Sequence[Desk], owner: DeskId | None, deputy: DeskId | None) -> tuple[Stage, ...]:

@@ -5,9 +5,9 @@ A caller is never left without an answer because something of ours failed: witho
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -21,6 +21,7 @@ from gateway.callbacks.running import CallbackManner, RunningCallback, Surroundi
 from gateway.domain.action import Desk, Recipient
 from gateway.domain.identifiers import ActionId, DeskId
 from ivr.call import Call, CallEnded, Caller, Telephone
+from ivr.flows.choice import MOST_CHOICES, choice
 
 log = Logger()
 
@@ -53,17 +54,17 @@ class CallbackLine:
     async def incoming(self, call: Call, caller: Caller) -> None:
         """An `IncomingHandler`: returns when the caller is off the line."""
         with self._arrival() as news:
-            recipient = await self._action_of(caller.number)
-            about = About(
-                action=None if recipient is None else recipient.action,
-                shown=None if caller.private else caller.number,
-                metres=None if recipient is None else recipient.distance_metres,
-                desk=None if caller.desk is None else DeskId(caller.desk),
-            )
+            found = await self._actions_of(caller.number)
+            running = [recipient for recipient in found if recipient.running]
+            recipient = next(iter(running or found), None)
+            about = _about(caller, recipient)
             self._keep(call, about.action)
             call.on_end(lambda _: self._keep(call, about.action))
             try:
                 await call.answer()
+                if recipient is not None and len(running) > 1:
+                    recipient = await self._chosen(call, running[:MOST_CHOICES])
+                    about = replace(_about(caller, recipient), asked=True)
             except CallEnded:
                 return
             self._keep(call, about.action)
@@ -125,16 +126,31 @@ class CallbackLine:
         finally:
             self._running.discard(callback)
 
-    async def _action_of(self, number: PhoneNumber | None, action: ActionId | None = None) -> Recipient | None:
-        """The newest and nearest action that reached this number, or the named one among them."""
-        if number is None:
-            return None
+    async def _chosen(self, call: Call, running: Sequence[Recipient]) -> Recipient:
+        """The one that the caller chooses, as it stands when they have: it may be handed over or closed meanwhile.
+        Without a choice, or a voice to ask for it, the first. Raises CallEnded."""
+        recipient = running[0]
         try:
-            found = await self._directory.actions_of(number, self._manner.grace_seconds)
+            sounds = await self._around.sounds.choice(running)
+        except Exception:  # noqa: BLE001 - a shell boundary: whatever fails, the caller is put through
+            log.failure("a caller could not be asked which action they call about")
+        else:
+            keys = {str(key): each for key, each in enumerate(running, 1)}
+            recipient = keys.get(await choice(call, sounds, keys.keys()) or "1", recipient)
+        return await self._action_of(recipient.number, recipient.action) or recipient
+
+    async def _action_of(self, number: PhoneNumber, action: ActionId) -> Recipient | None:
+        return next((one for one in await self._actions_of(number) if one.action == action), None)
+
+    async def _actions_of(self, number: PhoneNumber | None) -> list[Recipient]:
+        """The actions that reached this number, newest and nearest first."""
+        if number is None:
+            return []
+        try:
+            return await self._directory.actions_of(number, self._manner.grace_seconds)
         except Exception:  # noqa: BLE001 - a shell boundary: whatever fails, the caller is answered
             log.failure("actions of a caller could not be looked up")
-            return None
-        return next((recipient for recipient in found if action is None or recipient.action == action), None)
+            return []
 
     async def _desks_for(self, owner: DeskId | None) -> list[Desk]:
         room = None if owner is not None else self._manner.default_room
@@ -159,3 +175,12 @@ class CallbackLine:
 
     def _log_failure(self, work: Coroutine[Deferred[Any], Any, Any], what: str) -> None:
         Deferred.fromCoroutine(work).addErrback(lambda failure: log.failure(what, failure))
+
+
+def _about(caller: Caller, recipient: Recipient | None) -> About:
+    return About(
+        action=None if recipient is None else recipient.action,
+        shown=None if caller.private else caller.number,
+        metres=None if recipient is None else recipient.distance_metres,
+        desk=None if caller.desk is None else DeskId(caller.desk),
+    )

@@ -7,16 +7,15 @@ next event while the last one's effects are still being carried out.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, assert_never
+from typing import Any, TypeVar, assert_never
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from foundation.sound import Sound
 from gateway.call_views import call_view
 from gateway.callbacks.directory import About, CallbackSounds, Directory
 from gateway.callbacks.machine import (
@@ -50,12 +49,14 @@ from gateway.callbacks.machine import (
 from gateway.domain.action import Desk
 from gateway.domain.identifiers import DeskId
 from ivr.call import ALL_KEYS, Call, CallEnded, Telephone, ToDesk
-from ivr.flows.tip import TipManner, TipSounds, tip
+from ivr.flows.tip import TipManner, tip
 from ivr.flows.whisper import whisper
 from ivr.media.messages import Tone
 from prompts.speech import SpeechFailed
 
 log = Logger()
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,14 +178,13 @@ class RunningCallback:
     # ---- what the caller hears
 
     async def _greet(self) -> None:
+        sound = await _made(self._around.sounds.greeting(self.about), "greeting")
         try:
-            sound = await self._around.sounds.greeting(self.about)
             await self._caller.media_ready()
-            await self._caller.say(sound, barge_in=ALL_KEYS)
+            if sound is not None:
+                await self._caller.say(sound, barge_in=ALL_KEYS)
         except CallEnded:
             return
-        except SpeechFailed as failed:
-            log.error("no greeting: {reason}", reason=str(failed))
         self._tell(Greeted())
 
     def _tone(self, tone: Tone) -> Callable[[], None] | None:
@@ -209,11 +209,7 @@ class RunningCallback:
             self._tell(TipOver())
 
     async def _save_tip(self, path: Path) -> None:
-        try:
-            sounds: TipSounds | None = await self._around.sounds.tip()
-        except SpeechFailed as failed:
-            log.error("tips are asked for by a beep alone: {reason}", reason=str(failed))
-            sounds = None
+        sounds = await _made(self._around.sounds.tip(), "request for a tip but a beep")
         recording = await tip(self._caller, sounds, path, self._around.manner.tip)
         if recording is None:
             _forget(path)
@@ -246,11 +242,7 @@ class RunningCallback:
 
     async def _whisper(self, ring: RingId, call: Call) -> None:
         manner = self._around.manner
-        try:
-            sound: Sound | None = await self._around.sounds.whisper(self.about)
-        except SpeechFailed as failed:
-            log.error("desks hear a tone for a whisper: {reason}", reason=str(failed))
-            sound = None
+        sound = await _made(self._around.sounds.whisper(self.about), "whisper but a tone")
         taken = await whisper(call, sound, manner.accept_key, key_seconds=manner.accept_seconds)
         self._tell(DeskAccepted(ring) if taken else WhisperOver(ring))
 
@@ -279,6 +271,19 @@ class RunningCallback:
         saving = self._around.directory.save_call(call_view(call.record, self.about.action, desk))
         keep = Deferred.fromCoroutine(saving)
         keep.addErrback(lambda failure: log.failure("call record was not saved", failure))
+
+
+async def _made(making: Awaitable[Made], what: str) -> Made | None:
+    """None where it can't be made, for want of a voice or of what it should say: the callback goes on without."""
+    try:
+        return await making
+    except CancelledError:
+        raise
+    except SpeechFailed as failed:
+        log.error("no {what}: {reason}", what=what, reason=str(failed))
+    except Exception:  # noqa: BLE001 - a shell boundary: whatever fails, the caller is put through
+        log.failure("no {what}", what=what)
+    return None
 
 
 def _log_unless_over(failure: Failure) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 
 from foundation.sound import Sound
 from gateway.callbacks.directory import About
+from gateway.domain.action import Recipient
 from gateway.domain.identifiers import ActionId
+from ivr.flows.choice import ChoiceSounds
 from ivr.flows.tip import TipSounds
 from prompts import texts
 from prompts.speech import PromptLibrary
@@ -31,13 +34,26 @@ class SpokenCallbackSounds:
         await self.greeting(nobody)
         await self.whisper(nobody)
         await self.tip()
+        await self._library.speech(DUTCH.not_understood)
 
     async def greeting(self, about: About) -> Sound:
         if about.action is None:
             text = f"{DUTCH.welcome}\n{DUTCH.no_action}"
         else:
-            text = f"{texts.welcome_action(await self._title_of(about.action))}\n{DUTCH.connecting}"
+            words = texts.welcome_action(await self._title_of(about.action))
+            words = words.removeprefix(DUTCH.welcome).lstrip() if about.asked else words
+            text = f"{words}\n{DUTCH.connecting}"
         return await self._library.speech(text)
+
+    async def choice(self, recipients: Sequence[Recipient]) -> ChoiceSounds:
+        titles = [await self._title_of(recipient.action) for recipient in recipients]
+        counted = Counter(titles)
+        named = {
+            str(key): title if counted[title] == 1 else f"{title}, van {recipient.started_at.astimezone():%H:%M}"
+            for key, (recipient, title) in enumerate(zip(recipients, titles, strict=True), 1)
+        }
+        say = self._library.speech
+        return ChoiceSounds(await say(texts.choose_action(named)), await say(DUTCH.not_understood))
 
     async def tip(self) -> TipSounds:
         say = self._library.speech

@@ -20,7 +20,8 @@ def named(daemon: Api, path: str, name: str) -> dict[str, Any]:
 
 
 def trunk_table(trunks: list[dict[str, Any]]) -> Table:
-    table = Table("trunk", "state", "in use", "alerts", "reserve", "calls/s", "OPTIONS", "last error", title="trunks")
+    columns = ("trunk", "state", "in use", "alerts", "reserve", "calls/s", "OPTIONS", "test call", "last error")
+    table = Table(*columns, title="trunks")
     for item in trunks:
         table.add_row(
             item["name"],
@@ -30,6 +31,7 @@ def trunk_table(trunks: list[dict[str, Any]]) -> Table:
             str(item["reserved_for_callbacks"]),
             _plain(item["calls_per_second"]),
             _milliseconds(item["round_trip_milliseconds"]),
+            _tested(item),
             item["last_error"] or "",
         )
     return table
@@ -48,6 +50,12 @@ def smsc_table(smscs: list[dict[str, Any]]) -> Table:
             item["last_error"] or "",
         )
     return table
+
+
+def _tested(item: dict[str, Any]) -> str:
+    if item["tested_at"] is None:
+        return ""
+    return "ok" if item["test_fault"] is None else f"fault: {item['test_fault']}"
 
 
 def _plain(value: float | None) -> str:

@@ -113,13 +113,14 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A number that an action reached: what a callback looks up."""
+    """A number that an action reached: what a callback looks up. An action that is over still has callers for a while."""
 
     number: PhoneNumber
     action: ActionId
     owner: DeskId
     distance_metres: float
     started_at: Saved
+    running: bool = True
 
 
 @dataclass(frozen=True, slots=True)

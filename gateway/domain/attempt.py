@@ -81,9 +81,11 @@ class KeyPressed:
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The SMSC took every segment (`sent`); a receipt may follow, minutes later or never. Ends the attempt."""
+    """The SMSC took every segment (`sent`); a receipt may follow, minutes later or never. Ends the attempt. `message_ids`:
+    those that receipts will name, where they are written otherwise than the wire's."""
 
     wire: Wire
+    message_ids: tuple[str, ...] = ()
 
 
 @quickly_made
@@ -98,9 +100,11 @@ class Receipted:
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class Uncertain:
-    """submit_sm left and no response came before the connection was lost: the fate is not known."""
+    """submit_sm left and no response came before the connection was lost: the fate is not known. `message_ids` as in
+    `Accepted`, of those parts that had a response."""
 
     wire: Wire
+    message_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

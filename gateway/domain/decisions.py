@@ -25,7 +25,7 @@ from gateway.domain.attempt import (
     Uncertain,
 )
 from gateway.domain.delivery import Delivery, DeliveryRules, DeliveryState, Situation
-from gateway.domain.outcomes import ChannelName, Outcome, reached
+from gateway.domain.outcomes import ChannelName, MessageKind, Outcome, reached
 from gateway.domain.values import quickly_made
 
 
@@ -49,7 +49,14 @@ class NoReceipt:
     """The time to wait for a receipt of a doubtful message is over."""
 
 
-DeliveryEvent = AttemptEvent | Picked | Interrupted | PeersExhausted | NoReceipt
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """The peer was asked to take back what it accepted. `withdrawn`: it did; else it was too late, or nobody can say."""
+
+    withdrawn: bool
+
+
+DeliveryEvent = AttemptEvent | Picked | Interrupted | PeersExhausted | NoReceipt | Recalled
 
 
 @quickly_made
@@ -78,6 +85,11 @@ class Owed:
 
 
 @dataclass(frozen=True, slots=True)
+class Recall:
+    """The action is over: the peer is to take it back."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """It is final: the action has one open delivery less."""
 
@@ -90,7 +102,7 @@ class Ignored:
     event: str
 
 
-Effect = Wait | AwaitReceipt | Reached | Owed | Finished | Ignored
+Effect = Wait | AwaitReceipt | Reached | Owed | Recall | Finished | Ignored
 Decision = tuple[Delivery, tuple[Effect, ...]]
 _Transition = Callable[[Delivery, DeliveryEvent, DeliveryRules, Situation], Decision]
 
@@ -194,7 +206,7 @@ def _ended(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situa
 def _by_cause(delivery: Delivery, cause: Outcome, rules: DeliveryRules, situation: Situation) -> Decision:
     """One attempt that counts is over: final, stopped, or again after the cause's time, counted from its end."""
     attempts = delivery.attempts + 1
-    final = reached(cause, voicemail_is_reached=rules.voicemail_is_reached)
+    final = reached(cause, voicemail_is_reached=rules.voicemail_is_reached) or _told_a_machine(delivery, cause)
     seconds = None if final else rules.retry_seconds.get(cause)
     worst = Outcome.UNKNOWN if delivery.possible_duplicate and not final else cause
     if seconds is None:
@@ -207,6 +219,11 @@ def _by_cause(delivery: Delivery, cause: Outcome, rules: DeliveryRules, situatio
     return _wait(delivery, situation, until, attempts=attempts, avoid=frozenset())
 
 
+def _told_a_machine(delivery: Delivery, cause: Outcome) -> bool:
+    """The closing message that a machine holds need not be said again: whoever plays it knows how it ended."""
+    return cause is Outcome.VOICEMAIL and delivery.key.message is MessageKind.CLOSING
+
+
 def _ended_after_heard(
     delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation
 ) -> Decision:
@@ -216,6 +233,9 @@ def _ended_after_heard(
 
 
 def _accepted(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
+    if situation.halted is not None and delivery.key.message is not MessageKind.CLOSING:
+        recalling = delivery.moved(DeliveryState.RECALLING, Outcome.SENT, attempts=delivery.attempts + 1)
+        return recalling, (Reached(), Recall())
     return _finish(delivery, Outcome.SENT, rules, delivery.attempts + 1)
 
 
@@ -240,8 +260,34 @@ def _receipted_again(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRu
     return delivery.moved(DeliveryState.DONE, outcome), (Reached(), Owed()) if now_reached and not before else ()
 
 
+def _recalled(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
+    """What was not taken back may be with the person, who is told of the end now."""
+    assert isinstance(event, Recalled)
+    if event.withdrawn:
+        return _withdrawn(delivery, situation)
+    return delivery.moved(DeliveryState.DONE, delivery.outcome), _OWED_AND_FINISHED
+
+
+def _withdrawn(delivery: Delivery, situation: Situation) -> Decision:
+    """Stopped, unless an earlier one may be with the person."""
+    if delivery.possible_duplicate:
+        return delivery.moved(DeliveryState.DONE, Outcome.UNKNOWN), _OWED_AND_FINISHED
+    return delivery.moved(DeliveryState.DONE, situation.halted or Outcome.STOPPED), _FINISHED
+
+
+def _receipted_in_recall(
+    delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation
+) -> Decision:
+    """The receipt of what was taken back may come before the answer that says so."""
+    assert isinstance(event, Receipted)
+    if event.wire.receipt_status == "DELETED":
+        return _withdrawn(delivery, situation)
+    owed = reached(event.outcome, voicemail_is_reached=rules.voicemail_is_reached)
+    return delivery.moved(DeliveryState.DONE, event.outcome), _OWED_AND_FINISHED if owed else _FINISHED
+
+
 def _noted(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules, situation: Situation) -> Decision:
-    """Nothing changes but what is known of the attempt (a response that its own receipt overtook)."""
+    """Nothing changes but what is known of the attempt (a response or an answer that its own receipt overtook)."""
     return delivery, ()
 
 
@@ -291,6 +337,7 @@ def _interrupted(delivery: Delivery, event: DeliveryEvent, rules: DeliveryRules,
 
 _W, _B, _S = DeliveryState.WAITING, DeliveryState.STARTING, DeliveryState.SENT
 _H, _U, _D = DeliveryState.HEARD, DeliveryState.UNCERTAIN, DeliveryState.DONE
+_R = DeliveryState.RECALLING
 
 TABLE: Mapping[tuple[DeliveryState, type[object]], _Transition] = {
     (_W, Picked): _picked,
@@ -321,6 +368,9 @@ TABLE: Mapping[tuple[DeliveryState, type[object]], _Transition] = {
     (_U, Receipted): _receipted,
     (_U, NoReceipt): _no_receipt,
     (_U, Interrupted): _uncertain,
+    (_R, Recalled): _recalled,
+    (_R, Receipted): _receipted_in_recall,
     (_D, Accepted): _noted,
+    (_D, Recalled): _noted,
     (_D, Receipted): _receipted_again,
 }

@@ -37,14 +37,15 @@ def ordinal_of(attempt: AttemptId) -> int:
 
 class DeliveryState(StrEnum):
     """Where a delivery stands. `starting`: an attempt is saved and nothing left; `sent`: it is on the wire; `heard`:
-    80 % was heard and the call is still up; `uncertain`: an SMS left and its fate is waited for; `done`: final, only a
-    receipt may still say more."""
+    80 % was heard and the call is still up; `uncertain`: an SMS left and its fate is waited for; `recalling`: an SMS was
+    accepted, the action is over and the SMSC is asked to take it back; `done`: final, only a receipt may still say more."""
 
     WAITING = "waiting"
     STARTING = "starting"
     SENT = "sent"
     HEARD = "heard"
     UNCERTAIN = "uncertain"
+    RECALLING = "recalling"
     DONE = "done"
 
 

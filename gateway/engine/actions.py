@@ -6,7 +6,7 @@ begins something. Every method returns after the commit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -26,7 +26,7 @@ from gateway.domain.delivery import Delivery, DeliveryState
 from gateway.domain.identifiers import ActionId, DeskId
 from gateway.domain.outcomes import ChannelName, MessageKind, Outcome
 from gateway.engine.channel import Channel
-from gateway.engine.closing import Close, closing_work, conflict, in_state
+from gateway.engine.closing import Close, Ends, closing_work, conflict, in_state
 from gateway.engine.events import EventHub
 from gateway.engine.interface import Conflict
 from gateway.engine.messages import message_of
@@ -69,8 +69,10 @@ class Actions:
 
     _log = Logger()
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, recall: Callable[[RunningAction], None]) -> None:
+        """`recall` asks the peers to take back what is open for that."""
         self._parts = parts
+        self.recall = recall
         self.running: dict[ActionId, RunningAction] = {}
         self._timers: dict[ActionId, IDelayedCall] = {}
         self._retries: set[IDelayedCall] = set()
@@ -206,16 +208,16 @@ class Actions:
         self._parts.scheduler.drop_lines(running, MessageKind.ALERT)
         self._parts.runner.forget_doubtful(running)
         order = Close(running, word, outcome, message, actor, self._parts.clocks.saved_now())
-        closing = self._parts.writer.run(closing_work(order, self._parts.runner), patient=patient)
-        # What ends by this is saved behind the close, which tells those who are reached by then.
+        recalling = frozenset[str]().union(*(channel.recalling() for channel in self._parts.channels.values()))
+        closing = self._parts.writer.run(closing_work(order, self._parts.runner, recalling), patient=patient)
+        # What ends by this is decided behind the close, which tells those who are reached by then.
+        self._parts.runner.hold_events(running)
         if expired:
             self._end_under_way(running)
-        else:
-            self._parts.runner.hold_events(running)
         slow = self._parts.reactor.callLater(_SLOW_SECONDS, self._end_under_way, running)
         self._retries.add(slow)
         try:
-            stopped, told = await closing
+            ends = await closing
         except BaseException:
             self._not_closed(order)
             raise
@@ -223,7 +225,7 @@ class Actions:
             self._retries.discard(slow)
             if slow.active():
                 slow.cancel()
-        self._closing(order, stopped, told)
+        self._closing(order, ends)
 
     def _not_closed(self, order: Close) -> None:
         """The close came to nothing: the action goes on, and what ended meanwhile is decided as if nothing had been. An
@@ -255,7 +257,7 @@ class Actions:
             raise Conflict("another gateway on this database works for this action: close it there")
         raise conflict(replace(action, state=ActionState.CLOSING), "closed")
 
-    def _closing(self, order: Close, stopped: int, told: int) -> None:
+    def _closing(self, order: Close, ends: Ends) -> None:
         """After the commit: end what rings and plays, then tell."""
         running = order.running
         running.action = replace(
@@ -265,9 +267,12 @@ class Actions:
             closing_outcome=order.outcome,
             closing_message=order.message or running.action.draft.closing,
         )
-        running.open += told - stopped
+        running.open += ends.told + ends.recalled - ends.stopped
         running.settled = True
+        self._parts.runner.forget_accepted(running)
         self._parts.runner.release_events(running)
+        if ends.recalled:
+            self.recall(running)
         self._end_under_way(running)
         for channel in self._channels_of(running):
             self._line(running, MessageKind.CLOSING, channel)
@@ -332,6 +337,8 @@ class Actions:
                 self._parts.runner.hold(delivery, running)
             else:
                 self._parts.runner.waits(delivery, running)
+        if running.halted is not None:
+            self.recall(running)
         self.finish_if_told(running)
 
     def _set_clock(self, running: RunningAction) -> None:

@@ -16,7 +16,7 @@ from gateway.domain.attempt import (
     Uncertain,
     Wire,
 )
-from gateway.domain.decisions import DeliveryEvent, Interrupted, NoReceipt, PeersExhausted, Picked
+from gateway.domain.decisions import DeliveryEvent, Interrupted, NoReceipt, PeersExhausted, Picked, Recalled
 from gateway.domain.delivery import Delivery, DeliveryState
 from gateway.domain.identifiers import AttemptId
 from gateway.domain.outcomes import ChannelName, Outcome
@@ -33,7 +33,7 @@ def message_ids(event: Accepted | Uncertain) -> tuple[tuple[str, str], ...]:
     wire = event.wire
     if wire.peer is None or not wire.reference:
         return ()
-    return tuple((wire.peer, name) for name in wire.reference.split(" "))
+    return tuple((wire.peer, name) for name in event.message_ids or wire.reference.split(" "))
 
 
 def attempt_row(
@@ -60,6 +60,8 @@ def attempt_row(
             # The id in a receipt is one segment's: what the response named says more, where it came.
             known = before.outcome is not Outcome.UNKNOWN
             row.wire, row.outcome = _less(event.wire) if known else event.wire, event.outcome
+            if before.state is DeliveryState.RECALLING:
+                row.outcome = after.outcome
         case Uncertain():
             row.wire, row.outcome, row.ended = event.wire, Outcome.UNKNOWN, True
         case PeerFault():
@@ -71,6 +73,8 @@ def attempt_row(
         case Ended():
             row.wire, row.ended = event.wire, True
             row.outcome = after.outcome if after.state is DeliveryState.DONE else event.outcome
+        case Recalled():
+            row.outcome = after.outcome if after is not before else None
         case Interrupted():
             row.interrupted = before.state is not DeliveryState.STARTING
     return row

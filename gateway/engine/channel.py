@@ -85,6 +85,15 @@ class Channel(Protocol[Prepared]):
         still comes, `NotSent` or `Ended` with what the person heard."""
         ...
 
+    def recalling(self) -> frozenset[str]:
+        """The peers that can be asked to take back what they accepted; nobody where the channel knows no such thing."""
+        ...
+
+    async def recall(self, number: PhoneNumber, peer: str, reference: str) -> bool | None:
+        """The action is over: ask the peer not to deliver what it accepted under this `Wire.reference`. True: it will not;
+        False: it can't or will not, or it was too late; None: it could not be asked, or did not answer."""
+        ...
+
 
 class ChannelListener(Protocol):
     """The engine, as the channels see it."""

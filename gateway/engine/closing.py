@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -17,6 +17,7 @@ from gateway.engine.runner import Runner
 from gateway.engine.running import RunningAction
 from gateway.store.actions import ActionRecord, change_action, get_action, note
 from gateway.store.closing import ClosingTerms, insert_closing, stop_waiting
+from gateway.store.recalling import recall_accepted
 from gateway.store.schema import microseconds
 
 
@@ -52,14 +53,23 @@ class Close:
     at: Saved
 
 
-def closing_work(order: Close, runner: Runner) -> Callable[[Connection], tuple[int, int]]:
-    """Answers how many waiting deliveries were stopped, and how many closing ones wait."""
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """How many waiting deliveries were stopped, how many accepted ones are to be taken back, how many closing ones wait."""
+
+    stopped: int
+    recalled: int
+    told: int
+
+
+def closing_work(order: Close, runner: Runner, recalling: Iterable[str]) -> Callable[[Connection], Ends]:
+    """`recalling`: the peers that may take back what they accepted."""
     lease = runner.lease
     assert lease is not None, "nothing runs before the lease is taken"
     terms = ClosingTerms(lease, runner.quiet, order.at)
     reached = runner.rules.reached
 
-    def work(connection: Connection) -> tuple[int, int]:
+    def work(connection: Connection) -> Ends:
         wanted = order.running.id
         action = in_state(connection, wanted, ActionEvent.CLOSED, "closed").action
         stopped = stop_waiting(connection, wanted, MessageKind.ALERT, order.word, order.at)
@@ -73,6 +83,7 @@ def closing_work(order: Close, runner: Runner) -> Callable[[Connection], tuple[i
             closing_message=text,
         )
         note(connection, order.at, order.actor, "action closed", wanted, order.outcome.value)
-        return stopped, insert_closing(connection, wanted, reached, terms)
+        recalled = recall_accepted(connection, wanted, recalling, lease, order.at)
+        return Ends(stopped, recalled, insert_closing(connection, wanted, reached, terms))
 
     return work

@@ -90,8 +90,9 @@ class Engine(Protocol):
 
     async def count_participants(self) -> int: ...
 
-    async def opt_out(self, number: PhoneNumber, channel: ChannelName) -> None:
-        """For all actions, until they sign up again (an import of the number with this channel)."""
+    async def opt_out(self, number: PhoneNumber, channel: ChannelName) -> bool:
+        """For all actions, until they sign up again (an import of the number with this channel). Whether it is new: one that
+        was known already needs no confirmation."""
         ...
 
     # desks

@@ -18,6 +18,7 @@ from gateway.engine.actions import Parts
 from gateway.engine.interface import NotFound
 from gateway.engine.views import ReplyView, TipView
 from gateway.store.actions import note
+from gateway.store.answering import answer_once, language_of
 from gateway.store.counting import Changes, change_counters
 from gateway.store.deliveries import ReachedRow, opt_out_waiting, reached_by
 from gateway.store.reader import Reader
@@ -37,12 +38,12 @@ class Keeping:
         now = self._parts.clocks.saved_now()
         await self._parts.writer.run(lambda connection: note(connection, now, actor, what, "", detail))
 
-    async def opt_out(self, number: PhoneNumber, channel: ChannelName) -> list[Delivery]:
-        """Saved for all actions; what waited for this number and is final now."""
+    async def opt_out(self, number: PhoneNumber, channel: ChannelName) -> tuple[bool, list[Delivery]]:
+        """Saved for all actions: whether it is new, and what waited for this number and is final now."""
         now = self._parts.clocks.saved_now()
 
-        def work(connection: Connection) -> list[Delivery]:
-            save_opt_out(connection, number, channel, now)
+        def work(connection: Connection) -> tuple[bool, list[Delivery]]:
+            new = save_opt_out(connection, number, channel, now)
             gone = opt_out_waiting(connection, number, channel, now)
             changes: Changes = {}
             for delivery in gone:
@@ -52,7 +53,7 @@ class Keeping:
                     changes[key] = changes.get(key, 0) + change
             change_counters(connection, changes)
             note(connection, now, "recipient", "opted out", number.masked, channel.value)
-            return gone
+            return new, gone
 
         return await self._parts.writer.run(work, patient=True)
 
@@ -87,6 +88,17 @@ class Keeping:
         await self._parts.writer.run(lambda connection: save_reply(connection, reply), patient=True)
         self._parts.hub.publish("reply", {"id": reply.id, "action": action})
         return ReplyView(reply.id, reply.action, reply.number, reply.text, reply.received_at)
+
+    async def answer_due(self, number: PhoneNumber) -> str | None:
+        """See `gateway.store.answering.answer_once`; remembered when it returns."""
+        now = self._parts.clocks.saved_now()
+        words, grace = self._parts.runner.rules.reached, timedelta(seconds=_REPLY_GRACE_SECONDS)
+        return await self._parts.writer.run(
+            lambda connection: answer_once(connection, number, words, grace, now), patient=True
+        )
+
+    async def language_of(self, number: PhoneNumber) -> str:
+        return await self._reader.read(lambda connection: language_of(connection, number))
 
     async def save_call(self, call: CallView) -> None:
         await self._parts.writer.write(call)

@@ -194,6 +194,8 @@ class Recovery:
                 self._parts.runner.waits(delivery, running)
         for saved in saving:
             await saved
+        if running.halted is not None:
+            self._actions.recall(running)
         self._log.info("action taken over", action=running.id, interrupted=len(saving), open=running.open)
         self._actions.finish_if_told(running)
 
@@ -202,7 +204,7 @@ def _count_reached(connection: Connection, record: ActionRecord, words: list[str
     counted = select(func.count()).where(
         deliveries.c.action == record.action.id,
         deliveries.c.message == MessageKind.ALERT.value,
-        deliveries.c.state.in_([DeliveryState.DONE.value, DeliveryState.HEARD.value]),
+        deliveries.c.state.in_([DeliveryState.DONE.value, DeliveryState.HEARD.value, DeliveryState.RECALLING.value]),
         deliveries.c.outcome.in_(words),
     )
     return connection.execute(counted).scalar_one()

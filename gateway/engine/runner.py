@@ -40,6 +40,8 @@ from gateway.domain.decisions import (
     PeersExhausted,
     Picked,
     Reached,
+    Recall,
+    Recalled,
     Wait,
     decide,
 )
@@ -82,6 +84,10 @@ class RunnerOwner(Protocol):
 
     def changed(self, running: RunningAction, told: int, channel: ChannelName) -> None:
         """A decision is saved, and so many closing deliveries of this channel with it."""
+        ...
+
+    def recall(self, running: RunningAction) -> None:
+        """Something of it is to be taken back from its peer."""
         ...
 
     def reload(self, running: RunningAction) -> None:
@@ -136,6 +142,12 @@ class Runner:
             if held.running is running and held.delivery.state is DeliveryState.UNCERTAIN:
                 self._drop(held.delivery.id)
 
+    def forget_accepted(self, running: RunningAction) -> None:
+        """The same for what its end takes back: from now on it is as the database has it."""
+        for held in list(self._held.values()):
+            if held.running is running and held.delivery.outcome is Outcome.SENT:
+                self._drop(held.delivery.id)
+
     def hold(self, delivery: Delivery, running: RunningAction) -> None:
         """Take a delivery that is under way over from the database, after a restart."""
         self._held[delivery.id] = Held(delivery, running)
@@ -147,13 +159,13 @@ class Runner:
         self._owner.waits(delivery, running)
 
     def begin(self, delivery: Delivery, running: RunningAction) -> None:
-        """An attempt, its place reserved: saved, looked at again, then handed to its channel."""
+        """An attempt, its place reserved: handed to its channel, which lets nothing leave before `Sent` is saved. That is
+        saved after this, so that one commit serves both."""
         held = Held(delivery, running)
         self._held[delivery.id] = held
         self.in_progress.add((delivery.key.channel, delivery.key.recipient.e164))
-        saved = self._decide(held, None, Picked())
-        saved.addCallbacks(self._send, self._not_begun, callbackArgs=(held,), errbackArgs=(held,))
-        saved.addErrback(self._log_failure)
+        self._decide(held, None, Picked()).addErrback(self._log_failure)
+        self._send(held)
 
     def exhausted(self, delivery: Delivery, running: RunningAction) -> None:
         """No trunk or SMSC is left for a delivery that waits."""
@@ -177,6 +189,10 @@ class Runner:
 
     def event(self, attempt: AttemptId, event: AttemptEvent) -> Deferred[None]:
         """What a channel tells; see `gateway.engine.channel.ChannelListener.attempt_event`."""
+        return self._told(attempt, event)
+
+    def recalled(self, attempt: AttemptId, event: Recalled) -> Deferred[None]:
+        """What a peer said to taking it back."""
         return self._told(attempt, event)
 
     def _told(self, attempt: AttemptId, event: DeliveryEvent) -> Deferred[None]:
@@ -263,6 +279,8 @@ class Runner:
                 self._owner.waits(after, held.running)
             elif type(effect) is AwaitReceipt:
                 self._await_receipt(after, effect.until)
+            elif type(effect) is Recall:
+                self._owner.recall(held.running)
             elif type(effect) is Finished:
                 held.running.open -= 1
                 self._finished(held)
@@ -294,8 +312,7 @@ class Runner:
         self._held.pop(row, None)
         self._cancel_wait(row)
 
-    def _send(self, _: None, held: Held) -> None:
-        """After the commit of an attempt: look again, then begin."""
+    def _send(self, held: Held) -> None:
         delivery = held.delivery
         key = delivery.key
         channel = self._channels[key.channel]
@@ -316,9 +333,6 @@ class Runner:
             possible_duplicate=delivery.possible_duplicate,
         )
         channel.send(attempt, prepared)
-
-    def _not_begun(self, failure: Failure, held: Held) -> None:
-        self._channels[held.delivery.key.channel].release(held.delivery.key.recipient)
 
     def _await_receipt(self, delivery: Delivery, until: Saved) -> None:
         self._cancel_wait(delivery.id)

@@ -38,6 +38,7 @@ from gateway.engine.interface import Engine, Invalid
 from gateway.engine.keeping import Keeping
 from gateway.engine.media import Media
 from gateway.engine.participants import import_file
+from gateway.engine.recalls import Recalls
 from gateway.engine.recovery import EndOrphans, Recovery
 from gateway.engine.rules import EngineRules
 from gateway.engine.runner import Runner
@@ -92,7 +93,8 @@ class EngineService(Engine, ChannelListener):
         scheduler = Scheduler(on.reader, on.clocks, on.reactor, self._channels, runner)
         parts = Parts(on.writer, on.clocks, on.reactor, self._channels, runner, scheduler, self._hub)
         self._parts = parts
-        self._actions = Actions(parts)
+        self._recalls = Recalls(parts, on.reader)
+        self._actions = Actions(parts, self._recalls.begin)
         self._desks = Desks(on.writer, on.reader, on.clocks)
         self._composer = Composer(parts, on.reader, self._actions, self._desks, on.media, on.directory, on.token)
         self._keeping = Keeping(parts, on.reader, on.token)
@@ -136,6 +138,7 @@ class EngineService(Engine, ChannelListener):
         """Leave no delayed call behind, and end every watcher's iteration."""
         self._parts.scheduler.drain()
         self._actions.stop()
+        self._recalls.stop()
         self._parts.runner.stop()
         self._housekeeping.stop()
         self._recovery.stop()
@@ -180,6 +183,9 @@ class EngineService(Engine, ChannelListener):
             self._parts.scheduler.more_came(running, MessageKind.CLOSING, channel)
         elif running.all_told:
             self._actions.finish_if_told(running)
+
+    def recall(self, running: RunningAction) -> None:
+        self._recalls.begin(running)
 
     def reload(self, running: RunningAction) -> None:
         self._actions.reload(running)
@@ -241,9 +247,9 @@ class EngineService(Engine, ChannelListener):
     async def count_participants(self) -> int:
         return await self._reader.read(count_participants)
 
-    async def opt_out(self, number: PhoneNumber, channel: ChannelName) -> None:
+    async def opt_out(self, number: PhoneNumber, channel: ChannelName) -> bool:
         self._parts.opted_out.add((number, channel))
-        gone = await self._keeping.opt_out(number, channel)
+        new, gone = await self._keeping.opt_out(number, channel)
         self._parts.scheduler.remove(gone)
         for delivery in gone:
             running = self._actions.running.get(delivery.key.action)
@@ -251,6 +257,11 @@ class EngineService(Engine, ChannelListener):
                 running.open -= 1
                 self._actions.finish_if_told(running)
         self._housekeeping.counts_changed({delivery.key.action for delivery in gone})
+        return new
+
+    async def language_of(self, number: PhoneNumber) -> str:
+        """The language that a person signed up with."""
+        return await self._keeping.language_of(number)
 
     # desks
 
@@ -271,7 +282,8 @@ class EngineService(Engine, ChannelListener):
     async def actions_of(self, caller: PhoneNumber, grace_seconds: float) -> list[Recipient]:
         rows = await self._keeping.reached_by(caller, grace_seconds)
         return [
-            Recipient(caller, row.action, row.owner, sqrt(max(row.square_metres, 0.0)), row.started_at) for row in rows
+            Recipient(caller, row.action, row.owner, sqrt(max(row.square_metres, 0.0)), row.started_at, row.running)
+            for row in rows
         ]
 
     async def save_tip(
@@ -288,6 +300,10 @@ class EngineService(Engine, ChannelListener):
     async def save_reply(self, number: PhoneNumber | None, text: str, received_at: Saved) -> ReplyView:
         """A text from a person, kept for the owner of the newest action that reached them; saved when it returns."""
         return await self._keeping.save_reply(number, text, received_at)
+
+    async def answer_due(self, number: PhoneNumber) -> str | None:
+        """The language in which to tell who replied that the action is over; None where it runs or they know already."""
+        return await self._keeping.answer_due(number)
 
     async def replies(self, action: ActionId | None = None, after: str | None = None) -> Page[ReplyView]:
         return await self._reader.read(lambda connection: answers.replies_page(connection, action, after))

@@ -6,7 +6,6 @@ own messages, else by what the store knows.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -21,24 +20,25 @@ from gateway.domain.attempt import Uncertain as AttemptUncertain
 from gateway.domain.identifiers import AttemptId
 from gateway.domain.outcomes import ChannelName, Outcome
 from gateway.engine.channel import Capacity, ChannelListener, Message
+from gateway.engine.own_texts import OwnTexts
 from gateway.engine.receipt_matching import ReceiptLookup, ReceiptMatching
 from gateway.engine.receipt_parts import ReceiptParts, outcome_of
 from gateway.engine.stop_words import wants_stop
+from prompts import texts
 from sms import events
-from sms.events import Receipt, Reply, Segmented, TextEvent, TextRequest, TextService
-
-_CONFIRMED_KEPT = 10_000
-STOP_CONFIRMATION = "U krijgt geen sms van Burgernet meer. Weer meedoen? Meld u opnieuw aan op burgernet.nl."
+from sms.events import Receipt, Reply, Segmented, Taken, TextEvent, TextRequest, TextService
 
 
 @dataclass(frozen=True, slots=True)
 class TextHooks:
-    """`opt_out` ends SMS for a number at once, and says False where it had ended before: then STOP is not confirmed again,
-    however long ago that was; `save_reply` keeps what a person (None: a name or short code) wrote, with
-    when. Both return after the commit."""
+    """`opt_out` ends SMS for a number at once; the language to confirm it in, None where it had ended before, however long
+    ago. `save_reply` keeps what a person (None: a name or short code) wrote, with when. `answer_due`: the language in which
+    who wrote is told that the action is over, None where it is not or they were told. All return after the commit, so that
+    a crash leaves nobody with two answers."""
 
-    opt_out: Callable[[PhoneNumber], Awaitable[bool | None]]
+    opt_out: Callable[[PhoneNumber], Awaitable[str | None]]
     save_reply: Callable[[PhoneNumber | None, str, Saved], Awaitable[object]]
+    answer_due: Callable[[PhoneNumber], Awaitable[str | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +78,7 @@ class TextChannel:
         self._parts = ReceiptParts()
         self._receipts = ReceiptMatching(receipts, reactor, self._parts)
         self._left: dict[tuple[str, PhoneNumber | None], int] = {}
-        self._own_reference = 0
-        self._confirmed: OrderedDict[PhoneNumber, None] = OrderedDict()
+        self._own = OwnTexts(service, reactor)
         service.listen(self)
 
     def listen(self, listener: ChannelListener) -> None:
@@ -88,6 +87,7 @@ class TextChannel:
     def stop(self) -> None:
         """No timer is left; receipts that waited for their response are not answered and come again."""
         self._receipts.stop()
+        self._own.stop()
 
     # ---- Channel
 
@@ -110,9 +110,9 @@ class TextChannel:
             self._service.release(number, segments)
 
     async def prepare(self, message: Message) -> PreparedText:
-        texts = {language: self._service.segment(text) for language, text in message.texts.items()}
-        self._segments = max(len(text.segments) for text in texts.values())
-        return PreparedText(texts)
+        cut = {language: self._service.segment(text, language) for language, text in message.texts.items()}
+        self._segments = max(len(text.segments) for text in cut.values())
+        return PreparedText(cut)
 
     def send(self, attempt: Attempt, prepared: PreparedText) -> None:
         text = prepared.text(attempt.language)
@@ -132,6 +132,17 @@ class TextChannel:
     def cancel(self, attempt: AttemptId) -> None:
         if attempt in self._running:
             self._service.cancel(attempt)
+
+    def recalling(self) -> frozenset[str]:
+        return self._service.taking_back()
+
+    async def recall(self, number: PhoneNumber, peer: str, reference: str) -> bool | None:
+        """Every part: one that stays would be a message cut short."""
+        parts = [self._service.take_back(Taken(peer, name, number)) for name in reference.split(" ")]
+        answers = [await part for part in parts]
+        if False in answers:
+            return False
+        return None if None in answers else True
 
     @property
     def in_progress(self) -> int:
@@ -163,6 +174,7 @@ class TextChannel:
         attempt = AttemptId(event.reference)
         running = self._running.pop(attempt, None)
         if running is None:
+            self._own.ended(event)
             return
         if running.wire.peer is not None:
             self._count_left(running, running.wire.peer, -1)
@@ -208,13 +220,18 @@ class TextChannel:
     async def reply(self, reply: Reply) -> None:
         """Saved whatever it says; STOP ends SMS for the number before the SMSC hears that its message has come."""
         await self._hooks.save_reply(reply.sender, reply.text, reply.received_at)
-        if reply.sender is not None and wants_stop(reply.text):
-            newly = await self._hooks.opt_out(reply.sender)
+        if reply.sender is None:
+            return
+        if wants_stop(reply.text):
+            language = await self._hooks.opt_out(reply.sender)
             self._log.info("opted out by SMS {number}", number=reply.sender.masked)
-            if newly is not False:
-                self._confirm(reply.sender)
+            if language is not None:
+                self._own.send(reply.sender, texts.written_stop(language), language)
+        elif (language := await self._hooks.answer_due(reply.sender)) is not None:
+            self._own.send(reply.sender, texts.written_after_close(language), language)
 
     def capacity_changed(self) -> None:
+        self._own.room()
         if self._listener is not None:
             self._listener.capacity_changed(self.name)
 
@@ -232,18 +249,6 @@ class TextChannel:
             else:
                 del left[key]
 
-    # ---- replies
-
-    def _confirm(self, number: PhoneNumber) -> None:
-        """Once a number and process: a doubled STOP is not answered twice."""
-        if number in self._confirmed:
-            return
-        self._confirmed[number] = None
-        while len(self._confirmed) > _CONFIRMED_KEPT:
-            self._confirmed.popitem(last=False)
-        self._own_reference -= 1
-        self._service.submit(TextRequest(self._own_reference, number, self._service.segment(STOP_CONFIRMATION)))
-
     @property
     def _engine(self) -> ChannelListener:
         assert self._listener is not None, "listen comes before send"
@@ -254,10 +259,12 @@ def _attempt_event(event: TextEvent, wire: Wire) -> AttemptEvent:
     """A service's event as the engine's. The SMSC's own fault sends it to another SMSC; a temporary refusal is
     `undeliverable`, which is tried again, a permanent one `rejected`, which is not."""
     match event:
-        case events.Accepted(smsc=smsc, message_ids=ids):
-            return Accepted(Wire(peer=smsc, reference=" ".join(ids), command_status=0, segments=wire.segments))
-        case events.Uncertain(smsc=smsc, message_ids=ids):
-            return AttemptUncertain(Wire(peer=smsc, reference=" ".join(ids) or None, segments=wire.segments))
+        case events.Accepted(smsc=smsc):
+            accepted = Wire(peer=smsc, reference=_names(event), command_status=0, segments=wire.segments)
+            return Accepted(accepted, event.message_ids if event.as_written else ())
+        case events.Uncertain(smsc=smsc):
+            doubtful = Wire(peer=smsc, reference=_names(event) or None, segments=wire.segments)
+            return AttemptUncertain(doubtful, event.message_ids if event.as_written else ())
         case events.NotSubmitted(reason=reason):
             return NotSent(reason)
         case events.Refused():
@@ -267,3 +274,8 @@ def _attempt_event(event: TextEvent, wire: Wire) -> AttemptEvent:
             if event.smsc_fault:
                 return PeerFault(refused)
             return Ended(Outcome.REJECTED if event.failure == "permanent" else Outcome.UNDELIVERABLE, refused)
+
+
+def _names(event: events.Accepted | events.Uncertain) -> str:
+    """The SMSC's own names of the parts, by which it can be asked about them."""
+    return " ".join(event.as_written or event.message_ids)

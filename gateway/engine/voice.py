@@ -85,6 +85,13 @@ class VoiceChannel:
         if running is not None:
             running.cancel()
 
+    def recalling(self) -> frozenset[str]:
+        """A call that ended is over."""
+        return frozenset()
+
+    async def recall(self, number: PhoneNumber, peer: str, reference: str) -> bool | None:
+        return False
+
     @property
     def in_progress(self) -> int:
         return len(self._running)

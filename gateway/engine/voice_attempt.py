@@ -183,14 +183,15 @@ class VoiceAttempt:
         if isinstance(self._script, Sound):
             manner = ClosingManner(settings.keys.repeat, settings.key_seconds)
             told = await closing(call, self._script, manner, self.heard)
+            if told.machine and not told.enough:
+                return self._machine(told.milliseconds)
             return self._answered(told.milliseconds, told.enough, told.repeats > 0, told.ending)
         keys = AlertKeys(settings.keys.repeat, settings.keys.seen, settings.keys.operator, settings.keys.stop)
         heard = await alert(call, self._script, AlertManner(settings.times, settings.key_seconds, keys=keys), self)
         if heard.wish is Wish.CONNECT:
             self._wants_operator = call
         if heard.machine and not heard.enough:
-            self._wire = replace(self._wire, heard_milliseconds=heard.milliseconds)
-            return self._outcome(Outcome.VOICEMAIL)
+            return self._machine(heard.milliseconds)
         return self._answered(heard.milliseconds, heard.enough, bool(heard.pressed), heard.ending)
 
     def heard(self) -> None:
@@ -214,6 +215,10 @@ class VoiceAttempt:
         if ending.cause in (EndCause.CANCELLED, EndCause.SHUT_DOWN):
             return NotSent(f"{ending.cause} before the answer")
         return self._outcome(UNANSWERED[ending.cause])
+
+    def _machine(self, milliseconds: int) -> AttemptEvent:
+        self._wire = replace(self._wire, heard_milliseconds=milliseconds)
+        return self._outcome(Outcome.VOICEMAIL)
 
     def _answered(self, milliseconds: int, enough: bool, key: bool, ending: Ending | None) -> AttemptEvent:
         self._wire = replace(self._wire, heard_milliseconds=milliseconds)

@@ -248,6 +248,8 @@ class TrunkAnswer(Answer):
     last_error_at: datetime | None
     round_trip_milliseconds: float | None
     registered_until: datetime | None
+    tested_at: datetime | None
+    test_fault: str | None
 
 
 class SmscAnswer(Answer):

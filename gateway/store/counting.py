@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from gateway.domain.outcomes import ChannelName, MessageKind, Outcome
+from gateway.store.prepared import Prepared
 from gateway.store.schema import counters
 
 Changes = dict[tuple[str, str, str, str], int]
@@ -14,15 +15,24 @@ Changes = dict[tuple[str, str, str, str], int]
 
 Counts = dict[MessageKind, dict[ChannelName, dict[Outcome, int]]]
 
-_CHANGE = (
-    update(counters)
-    .where(
-        counters.c.action == bindparam("of_action"),
-        counters.c.channel == bindparam("of_channel"),
-        counters.c.message == bindparam("of_message"),
-        counters.c.outcome == bindparam("of_outcome"),
-    )
-    .values(count=counters.c.count + bindparam("change"))
+_CHANGE = Prepared(
+    {
+        "of_action": counters.c.action.type,
+        "of_channel": counters.c.channel.type,
+        "of_message": counters.c.message.type,
+        "of_outcome": counters.c.outcome.type,
+        "change": counters.c.count.type,
+    },
+    lambda given: (
+        update(counters)
+        .where(
+            counters.c.action == given["of_action"],
+            counters.c.channel == given["of_channel"],
+            counters.c.message == given["of_message"],
+            counters.c.outcome == given["of_outcome"],
+        )
+        .values(count=counters.c.count + given["change"])
+    ),
 )
 
 
@@ -47,7 +57,7 @@ def change_counters(connection: Connection, changes: Changes) -> None:
         if change
     ]
     if rows:
-        connection.execute(_CHANGE, rows)
+        _CHANGE.run(connection, rows)
 
 
 def counts_of(connection: Connection, actions: Iterable[str]) -> dict[str, Counts]:

@@ -196,6 +196,7 @@ class ReachedRow:
     owner: DeskId
     square_metres: float
     started_at: Saved
+    running: bool
 
 
 def reached_by(
@@ -205,7 +206,7 @@ def reached_by(
     running = actions.c.closed_at.is_(None) | (actions.c.closed_at > microseconds(closed_after))
     nearest = func.min(deliveries.c.square_metres).label("nearest")
     rows = connection.execute(
-        select(deliveries.c.action, actions.c.owner, nearest, actions.c.started_at)
+        select(deliveries.c.action, actions.c.owner, nearest, actions.c.started_at, actions.c.closed_at)
         .join(actions, actions.c.id == deliveries.c.action)
         .where(
             deliveries.c.number == number.e164,
@@ -213,7 +214,7 @@ def reached_by(
             deliveries.c.outcome.in_([outcome.value for outcome in outcomes]),
             running,
         )
-        .group_by(deliveries.c.action, actions.c.owner, actions.c.started_at)
+        .group_by(deliveries.c.action, actions.c.owner, actions.c.started_at, actions.c.closed_at)
         .order_by(actions.c.started_at.desc(), nearest)
     )
-    return [ReachedRow(row[0], row[1], row[2], moment(row[3])) for row in rows]
+    return [ReachedRow(row[0], row[1], row[2], moment(row[3]), row[4] is None) for row in rows]

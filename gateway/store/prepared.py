@@ -7,9 +7,10 @@ given in the driver's form cost a quarter of that. PostgreSQL gets all rows in o
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     Column,
@@ -25,6 +26,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.expression import ClauseElement
 from sqlalchemy.types import TypeEngine
 
@@ -49,7 +51,7 @@ class Prepared:
         """Run for every row, of which no two are of the same row of the table; how many rows of it were changed."""
         text, shape = self._for(connection.dialect)
         if shape is not None:
-            return connection.exec_driver_sql(text, list(map(shape, rows))).rowcount
+            return _straight(connection, text, map(shape, rows))
         arrays = {name: [row[name] for row in rows] for name in self._types}
         return connection.exec_driver_sql(text, arrays).rowcount
 
@@ -71,6 +73,16 @@ class Prepared:
         compiled = self._build(alone).compile(dialect=dialect)
         order: Sequence[str] = getattr(compiled, "positiontup", None) or ()
         return str(compiled), _tuple_of(order)
+
+
+def _straight(connection: Connection, text: str, rows: Iterable[tuple[Any, ...]]) -> int:
+    """Past SQLAlchemy's own execution, which costs a small group more than SQLite does: 40 µs a statement. Errors are
+    its own all the same."""
+    driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+    try:
+        return driver.executemany(text, rows).rowcount
+    except sqlite3.Error as error:
+        raise DBAPIError.instance(text, None, error, sqlite3.Error, dialect=connection.dialect) from error
 
 
 def inserting(table: Table, given: Given) -> Insert:

@@ -165,10 +165,13 @@ def _call(row: Row[Any]) -> CallView:
     )
 
 
-def save_opt_out(connection: Connection, number: PhoneNumber, channel: ChannelName, at: Saved) -> None:
-    if not opted_out(connection, number, channel):
-        row = {"number": number.e164, "channel": channel.value, "since": microseconds(at)}
-        connection.execute(insert(opt_outs), row)
+def save_opt_out(connection: Connection, number: PhoneNumber, channel: ChannelName, at: Saved) -> bool:
+    """Whether it is new."""
+    if opted_out(connection, number, channel):
+        return False
+    row = {"number": number.e164, "channel": channel.value, "since": microseconds(at)}
+    connection.execute(insert(opt_outs), row)
+    return True
 
 
 def opted_out(connection: Connection, number: PhoneNumber, channel: ChannelName) -> bool:

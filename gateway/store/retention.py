@@ -21,6 +21,7 @@ from gateway.store.schema import (
     microseconds,
     part_receipts,
     replies,
+    reply_answers,
     tips,
 )
 
@@ -65,6 +66,7 @@ def forget_people(connection: Connection, order: Forget) -> list[Path]:
     before = microseconds(order.recipients_before)
     connection.execute(delete(message_ids).where(message_ids.c.at < before))
     connection.execute(delete(part_receipts).where(part_receipts.c.at < before))
+    connection.execute(delete(reply_answers).where(reply_answers.c.at < before))
     connection.execute(delete(idempotency_keys).where(idempotency_keys.c.at < before))
     paths = list(connection.execute(select(tips.c.path).where(tips.c.recorded_at < old)).scalars())
     connection.execute(delete(tips).where(tips.c.recorded_at < old))

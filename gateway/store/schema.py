@@ -259,6 +259,14 @@ replies = Table(
     Column("received_at", BigInteger, nullable=False, index=True),
 )
 
+reply_answers = Table(
+    "reply_answers",
+    metadata,
+    Column("action", String(32), primary_key=True),
+    Column("number", String(16), primary_key=True),
+    Column("at", BigInteger, nullable=False, index=True),
+)
+
 audit = Table(
     "audit",
     metadata,

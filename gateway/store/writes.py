@@ -86,10 +86,8 @@ _UPDATE_DELIVERY = Prepared(
         .values({name: given[f"new_{name}"] for name in _CHANGED})
     ),
 )
-_INSERT_ATTEMPT = Prepared(
-    types_of((attempts.c.id, attempts.c.started_at, attempts.c.possible_duplicate, attempts.c.interrupted)),
-    lambda given: inserting(attempts, given),
-)
+_INSERT_ATTEMPT = Prepared(types_of(attempts.c), lambda given: inserting(attempts, given))
+_NO_NEWS = dict.fromkeys(column.name for column in attempts.c)
 
 
 def _keep_id(given: Given) -> Insert:
@@ -105,28 +103,23 @@ _KEEP_ID = Prepared(types_of(message_ids.c), _keep_id)
 @cache
 def _update_attempt(columns: tuple[str, ...]) -> Prepared:
     """The update of these columns of an attempt: there are as many as there are kinds of news of one."""
-    types = {"row": attempts.c.id.type, **types_of((attempts.c[name] for name in columns), "new_")}
+    types = {"of_row": attempts.c.id.type, **types_of(attempts.c[name] for name in columns)}
     return Prepared(
         types,
         lambda given: (
-            update(attempts)
-            .where(attempts.c.id == given["row"])
-            .values({name: given[f"new_{name}"] for name in columns})
+            update(attempts).where(attempts.c.id == given["of_row"]).values({name: given[name] for name in columns})
         ),
     )
 
 
 def apply_writes(connection: Connection, writes: Sequence[DeliveryWrite]) -> None:
     """Save them in order. Raises LeaseLost when a row was not as expected; then the caller rolls back."""
-    begun = [_attempt_insert(write) for write in writes if write.attempt is not None and write.attempt.began]
-    if begun:
-        _INSERT_ATTEMPT.run(connection, begun)
+    _save_attempts(connection, writes)
     changed = _delivery_rows(writes)
     if changed:
         done = _UPDATE_DELIVERY.run(connection, changed)
         if done != len(changed):
             raise LeaseLost(f"{len(changed) - done} of {len(changed)} deliveries are no longer as they were")
-    _update_attempts(connection, writes)
     _count(connection, writes)
     _keep_message_ids(connection, writes)
     _rest(connection, writes)
@@ -160,27 +153,29 @@ def _delivery_rows(writes: Iterable[DeliveryWrite]) -> list[Row]:
     return list(rows.values())
 
 
-def _attempt_insert(write: DeliveryWrite) -> Row:
-    assert write.attempt is not None
-    return {
-        "id": write.attempt.id,
-        "started_at": microseconds(write.at),
-        "possible_duplicate": write.attempt.possible_duplicate,
-        "interrupted": False,
-    }
-
-
-def _update_attempts(connection: Connection, writes: Iterable[DeliveryWrite]) -> None:
-    """News of attempts: what is known stays where nothing new is said."""
+def _save_attempts(connection: Connection, writes: Iterable[DeliveryWrite]) -> None:
+    """New attempts with all that is known of them by now, and news of earlier ones: what is known stays where nothing new
+    is said."""
+    begun: dict[int, Row] = {}
     merged: dict[int, Row] = {}
     for write in writes:
-        if write.attempt is not None and not write.attempt.began:
-            news = _news(write.attempt, microseconds(write.at))
-            merged.setdefault(write.attempt.id, {"row": write.attempt.id}).update(news)
+        attempt = write.attempt
+        if attempt is None:
+            continue
+        at = microseconds(write.at)
+        if attempt.began:
+            new = {"id": attempt.id, "started_at": at, "possible_duplicate": attempt.possible_duplicate}
+            begun[attempt.id] = _NO_NEWS | new | {"interrupted": False}
+        elif attempt.id in begun:
+            begun[attempt.id].update(_news(attempt, at))
+        else:
+            merged.setdefault(attempt.id, {}).update(_news(attempt, at))
+    if begun:
+        _INSERT_ATTEMPT.run(connection, list(begun.values()))
     shapes: dict[tuple[str, ...], list[Row]] = {}
-    for row in merged.values():
-        if len(row) > 1:
-            shapes.setdefault(tuple(name[4:] for name in row if name != "row"), []).append(row)
+    for row, news in merged.items():
+        if news:
+            shapes.setdefault(tuple(news), []).append({"of_row": row, **news})
     for columns, rows in shapes.items():
         _update_attempt(columns).run(connection, rows)
 
@@ -201,21 +196,21 @@ _WIRE_FIELDS = (
 def _news(change: AttemptRow, at: int) -> Row:
     row: Row = {}
     if change.sent:
-        row["new_sent_at"] = at
+        row["sent_at"] = at
     if change.ended:
-        row["new_ended_at"] = at
+        row["ended_at"] = at
     if change.interrupted:
-        row["new_interrupted"] = True
+        row["interrupted"] = True
     if change.outcome is not None:
-        row["new_outcome"] = change.outcome._value_
+        row["outcome"] = change.outcome._value_
     wire = change.wire
     if wire is not None:
         for name in _WIRE_FIELDS:
             value = getattr(wire, name)
             if value is not None:
-                row[f"new_{name}"] = value
+                row[name] = value
         if wire.answered_at is not None:
-            row["new_answered_at"] = microseconds(wire.answered_at)
+            row["answered_at"] = microseconds(wire.answered_at)
     return row
 
 

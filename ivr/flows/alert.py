@@ -12,14 +12,11 @@ from enum import Enum, StrEnum
 from typing import Protocol
 
 from foundation.sound import Sound
-from ivr.call import ALL_KEYS, Call, CallEnded, Ending, Overheard
-from ivr.flows.ear import Believed, Ear
+from ivr.call import ALL_KEYS, Call, CallEnded, Ending
+from ivr.flows.audience import Audience
 
 MOST_REPEATS = 10
 """How often a key may ask for the message again, so that a stuck key does not hold a channel for ever."""
-
-LONGEST_VOICE_SECONDS = 15.0
-"""How much longer than our own words we let somebody talk before we hang up."""
 
 
 class Meaning(StrEnum):
@@ -142,27 +139,22 @@ class _Conversation:
         self._manner = manner
         self._keys = manner.keys
         self._listener = listener
-        self._milliseconds = 0
-        self._enough = False
+        self._audience = Audience(call, manner.heard_share, listener.heard)
         self._pressed: list[Meaning] = []
         self._saved_wish = Wish.NOTHING
-        self._ear = Ear()
-        self._anew = False
-        self._held_back = False
 
     async def hold(self) -> Wish:
         await self._call.media_ready()
-        self._call.overhear(self._overheard)
+        self._audience.listen()
         sayings, again = self._manner.times, 0
         while sayings > 0:
             sayings -= 1
             key = await self._say_all()
-            if sayings == 0 and key is None and self._held_back and not self._anew:
-                # A voice went on through all of it: a machine's greeting may be longer than what we have to say.
-                key = await self._call.key(LONGEST_VOICE_SECONDS, ALL_KEYS)
-            if key is None and self._anew:
-                self._anew, sayings = False, max(sayings, 1)
-                if self._ear.believed is not Believed.MACHINE:
+            if sayings == 0 and key is None:
+                key = await self._audience.outlast_voice()
+            if key is None and self._audience.begins_anew():
+                sayings = max(sayings, 1)
+                if not self._audience.machine:
                     continue
                 key = await self._say_message()
                 if key is None:
@@ -178,25 +170,17 @@ class _Conversation:
     async def _say_all(self) -> str | None:
         """The message and its menu once, and the wait for a key; the key that came, if any."""
         key = await self._say_message()
-        if key is None and not self._anew:
+        if key is None and not self._audience.anew:
             key = await self._ask(self._sounds.menu)
         return key
 
     async def _say_message(self) -> str | None:
-        try:
-            return await self._call.say(
-                self._sounds.message,
-                barge_in=self._keys.all,
-                heard_share=self._manner.heard_share,
-                on_heard=self._on_heard,
-            )
-        finally:
-            self._milliseconds = max(self._milliseconds, self._call.heard_milliseconds)
+        return await self._audience.say(self._sounds.message, self._keys.all)
 
     async def _ask(self, sound: Sound) -> str | None:
         """Say a sound that any of our keys cuts short, then wait for a key; one that means nothing counts too."""
         key = await self._call.say(sound, barge_in=self._keys.all)
-        if key is not None or self._anew:
+        if key is not None or self._audience.anew:
             return key
         return await self._call.key(self._manner.key_seconds, ALL_KEYS)
 
@@ -231,40 +215,18 @@ class _Conversation:
 
     def _note(self, key: str) -> Meaning:
         meaning = self._keys.meaning(key)
-        self._ear.key()
-        self._call.overhear(None)
-        self._anew = False
+        self._audience.pressed()
         self._pressed.append(meaning)
         self._listener.pressed(meaning)
         return meaning
 
-    def _overheard(self, what: Overheard, milliseconds: int) -> None:
-        if self._ear.overheard(what, milliseconds):
-            self._anew = True
-            self._call.interrupt()
-        elif not self._ear.talking:
-            self._tell_heard()
-
-    def _on_heard(self, milliseconds: int) -> None:
-        """Believed at once, but not while a voice goes on: that may be a machine, which has heard nothing yet."""
-        self._milliseconds = max(self._milliseconds, milliseconds)
-        self._held_back = not self._enough
-        if not self._ear.talking:
-            self._tell_heard()
-
-    def _tell_heard(self) -> None:
-        if self._held_back and self._ear.believed is not Believed.MACHINE:
-            self._held_back, self._enough = False, True
-            self._listener.heard()
-
     def result(self, wish: Wish, ending: Ending | None) -> Heard:
-        """Also tells what was held back: they talked to the end and were no machine."""
-        self._tell_heard()
+        self._audience.settle()
         return Heard(
-            milliseconds=self._milliseconds,
-            enough=self._enough,
+            milliseconds=self._audience.milliseconds,
+            enough=self._audience.enough,
             pressed=tuple(self._pressed),
             wish=self._saved_wish if wish is Wish.NOTHING else wish,
             ending=ending,
-            machine=self._ear.believed is Believed.MACHINE,
+            machine=self._audience.machine,
         )

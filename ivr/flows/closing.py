@@ -1,4 +1,7 @@
-"""The conversation that ends an action: how it came out, and thanks. No I/O."""
+"""The conversation that ends an action: how it came out, and thanks. No I/O.
+
+Said at once, as an alert is: whoever talks over it hears it from its start, and a machine gets it after its beep.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from dataclasses import dataclass
 
 from foundation.sound import Sound
 from ivr.call import Call, CallEnded, Ending
+from ivr.flows.audience import Audience
 
 MOST_REPEATS = 10
 
@@ -22,39 +26,56 @@ class ClosingManner:
 
 @dataclass(frozen=True, slots=True)
 class ClosingHeard:
-    """`repeats` were asked for by key; `ending` is set where the person hung up first."""
+    """`repeats` were asked for by key; `ending` is set where the person hung up first; `machine`: a beep was heard and no
+    key."""
 
     milliseconds: int
     enough: bool
     repeats: int
     ending: Ending | None
+    machine: bool = False
 
 
 async def closing(call: Call, message: Sound, manner: ClosingManner, on_heard: Callable[[], None]) -> ClosingHeard:
     """Say the closing message to somebody who has just answered, then hang up. Does not raise CallEnded."""
-    most, enough, repeats = 0, False, 0
-
-    def heard(milliseconds: int) -> None:
-        nonlocal most, enough
-        most = max(most, milliseconds)
-        if not enough:
-            enough = True
-            on_heard()
-
-    repeat = frozenset((manner.repeat_key,))
+    conversation = _Conversation(call, message, manner, on_heard)
     try:
-        await call.media_ready()
-        while True:
-            try:
-                key = await call.say(message, barge_in=repeat, heard_share=manner.heard_share, on_heard=heard)
-            finally:
-                most = max(most, call.heard_milliseconds)
-            if key is None:
-                key = await call.key(manner.key_seconds, repeat)
-            if key is None or repeats == MOST_REPEATS:
-                break
-            repeats += 1
+        await conversation.hold()
     except CallEnded as ended:
-        return ClosingHeard(most, enough, repeats, ended.ending)
+        return conversation.result(ended.ending)
     call.hang_up()
-    return ClosingHeard(most, enough, repeats, None)
+    return conversation.result(None)
+
+
+class _Conversation:
+    def __init__(self, call: Call, message: Sound, manner: ClosingManner, on_heard: Callable[[], None]) -> None:
+        self._call = call
+        self._message = message
+        self._manner = manner
+        self._repeat = frozenset((manner.repeat_key,))
+        self._audience = Audience(call, manner.heard_share, on_heard)
+        self._repeats = 0
+
+    async def hold(self) -> None:
+        await self._call.media_ready()
+        self._audience.listen()
+        while True:
+            key = await self._say()
+            if key is not None:
+                self._audience.pressed()
+            if key in self._repeat and self._repeats < MOST_REPEATS:
+                self._repeats += 1
+            elif key is not None or not self._audience.begins_anew():
+                return
+
+    async def _say(self) -> str | None:
+        """Once, and the wait for a key, which a machine is spared."""
+        key = await self._audience.say(self._message, self._repeat)
+        if key is None and not self._audience.anew and not self._audience.machine:
+            key = await self._call.key(self._manner.key_seconds, self._repeat)
+        return key or await self._audience.outlast_voice()
+
+    def result(self, ending: Ending | None) -> ClosingHeard:
+        self._audience.settle()
+        audience = self._audience
+        return ClosingHeard(audience.milliseconds, audience.enough, self._repeats, ending, audience.machine)

@@ -46,7 +46,7 @@ class Features(NamedTuple):
     key: NDArray[numpy.int64]
 
 
-def features(frames: bytes) -> Features:
+def features(frames: bytes | Octets) -> Features:
     """Of whole frames of A-law octets, one after another."""
     octets = numpy.frombuffer(frames, dtype=numpy.uint8).reshape(-1, FRAME)
     parts = [_features(octets[start : start + _AT_ONCE]) for start in range(0, len(octets), _AT_ONCE)]

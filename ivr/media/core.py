@@ -1,8 +1,8 @@
 """The media worker without its sockets: messages, datagrams and time in; datagrams, messages and orders out. No I/O.
 
-A datagram endpoint with one liberty for speed: what leaves by the clock comes as whole banks (`packets`), and a bridged
-packet is rewritten where it lies (`receive` returns the leg to send it to). RFC 3550, 3551, 4733; symmetric RTP as
-RFC 4961, with the source fixed by the first valid packet so that nobody can bleed it away.
+A datagram endpoint with two liberties for speed: what leaves by the clock comes as whole banks (`packets`), and bridged
+packets are rewritten where they lie (`receive_batch` returns the legs to send them to). RFC 3550, 3551, 4733; symmetric
+RTP as RFC 4961, with the source fixed by the first valid packet so that nobody can bleed it away.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from foundation.clock import Monotonic
 from foundation.deadlines import Deadlines
 from foundation.endpoints import Address
 from ivr.media import relaying
+from ivr.media.batch import Batch, Numbers
 from ivr.media.dtmf import Press
+from ivr.media.flows import Flows
 from ivr.media.hearing import Heard, Hearing, KeyHeard, told
 from ivr.media.keeping import Keeping
 from ivr.media.leg import TRANSITIONS, Leg, Line, LineEvent, line_event, literal, usable
@@ -64,6 +66,7 @@ class MediaCore:
         self._keeping = Keeping(self._timers, self._messages, self._orders)
         self._reporting = Reporting(self._timers, self._messages, self._orders, self._sending.packets_sent)
         self._hearing = Hearing()
+        self._flows = Flows(self._hearing)
 
     # ---- messages
 
@@ -85,6 +88,9 @@ class MediaCore:
         if leg is None or leg.generation != message.generation:
             return
         peer = leg.peer
+        for side in (leg, peer):
+            if side is not None:
+                self._flows.leave(side)
         _HANDLERS[type(message)](self, leg, message, now)
         for touched in {leg, peer, leg.peer}:
             if touched is not None:
@@ -185,6 +191,7 @@ class MediaCore:
         # First how the two would be joined, then what this one sends of its own, then what passes between them.
         sides = [leg] if leg.peer is None else [leg, leg.peer]
         for side in sides:
+            self._flows.leave(side)
             relaying.join(side)
         self._sending.route(leg, now)
         for side in sides:
@@ -204,6 +211,8 @@ class MediaCore:
         if at_once != leg.attended_at_once:
             leg.attended_at_once = at_once
             self._orders.append(Attend(leg.number, at_once))
+        for side in sides:
+            self._flows.enter(side)
 
     def _listen_as_wanted(self, leg: Leg, now: Monotonic) -> None:
         wanted = leg.wanted
@@ -213,26 +222,27 @@ class MediaCore:
 
     # ---- datagrams
 
-    def receive(
-        self, number: int, data: bytearray | memoryview, length: int, source: Address | None, now: Monotonic
-    ) -> int:
-        """A datagram that came for a leg, `length` bytes at the start of `data`; `source` None where the kernel has
-        vouched for it (after `Latch`). Returns the leg to send the rewritten `data` to, or -1."""
+    def receive(self, number: int, data: bytes | memoryview, source: Address | None, now: Monotonic) -> None:
+        """A datagram that came for a leg at `now`; `source` None where the kernel has vouched for it (after `Latch`)."""
         leg = self._legs.get(number)
         if leg is None:
-            return -1
+            return
         if source is not None and leg.latched is not None and source != leg.latched:
-            return -1
-        relay = leg.relay
-        if relay is not None and relay.fast:
-            target = relaying.rewrite(leg, relay, data, length, now)
-            if target >= 0:
-                return target
-        view = memoryview(data)[:length]
-        header = parse(view)
+            return
+        header = parse(data)
         if header is not None and leg.remote is not None and self._is_expected(leg, header, source, now):
-            self._take(leg, header, bytes(view[header.start : header.end]), now)
-        return -1
+            self._flows.leave(leg)
+            self._take(leg, header, bytes(data[header.start : header.end]), now)
+            self._flows.enter(leg)
+
+    def receive_batch(self, batch: Batch) -> tuple[Numbers, Numbers]:
+        """Datagrams of many legs that the kernel has vouched for. Returns the places in the batch of those that were
+        rewritten for a bridge, and the legs to send them to."""
+        places, targets, others = self._flows.take(batch)
+        for at in others:
+            data = batch.rows[batch.slots[at]][: batch.lengths[at]]
+            self.receive(int(batch.legs[at]), data, None, Monotonic(float(batch.arrived[at])))
+        return places, targets
 
     def unheard(self, number: int, packets: int) -> None:
         """So many packets of a leg came that the kernel kept away."""
@@ -296,6 +306,7 @@ class MediaCore:
             self._messages.append(told(heard, leg.generation))
 
     def _pressed(self, leg: Leg, presses: list[Press], now: Monotonic, *, as_tone: bool = False) -> None:
+        self._flows.leave(leg)
         peer = leg.peer
         passed_on = as_tone or relaying.takes_events(leg)
         for press in presses:
@@ -347,6 +358,9 @@ class MediaCore:
                 self._keeping.end(leg, now)
                 self._settle(leg, now)
             elif kind == "report":
+                for side in (leg, leg.peer):
+                    if side is not None:
+                        self._flows.save(side)
                 self._reporting.due(leg, now)
             elif kind == "comfort noise":
                 self._sending.noise_due(leg, now)

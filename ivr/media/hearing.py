@@ -1,11 +1,12 @@
 """Lines that are listened to for a voice, a machine's beep, or keys as tones: frames in, what was heard out. No I/O.
 
-All lines advance together, one frame each 20 ms as arrays (`ivr.media.analysis`); Python looks only at what happened.
+Lines advance together, one frame each 20 ms as arrays (`ivr.media.analysis`), some hundreds at a time so that the packet
+clock need not wait for all; Python looks only at what happened.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 from foundation.clock import Monotonic
 from foundation.sound import Codec
 from ivr.media.analysis import FRAME, FRAME_MILLISECONDS, KEYS, Features, features
-from ivr.media.codecs import Transcoder, silence
+from ivr.media.batch import PAYLOAD_AT, Numbers
+from ivr.media.codecs import Octets, Transcoder, silence
 from ivr.media.messages import Beep, MediaLegId, Talking
 
 Wanted = Literal["talking", "beep", "digits"]
@@ -34,6 +36,9 @@ _SILENT_SENDER_SECONDS = 0.07
 _FRAME_SECONDS = FRAME_MILLISECONDS / 1000
 _MOST_ROUNDS = 5
 _FIRST_CAPACITY = 64
+_LINES_AT_ONCE = 512  # 1 ms of work
+_NO_LINE = -1
+_WHOLE_FRAME = PAYLOAD_AT + FRAME
 _STILL_FRAME = silence("PCMA", FRAME)
 
 
@@ -90,9 +95,10 @@ _STATE = numpy.dtype(
         ("wants_talking", "?"),
         ("wants_beep", "?"),
         ("wants_digits", "?"),
+        ("plain", "?"),
     ]
 )
-_FRESH = numpy.array((-60.0, 0, False, 0, 0, 0.0, 0, -1, 0, 0, 0.0, False, False, False), dtype=_STATE)
+_FRESH = numpy.array((-60.0, 0, False, 0, 0, 0.0, 0, -1, 0, 0, 0.0, False, False, False, False), dtype=_STATE)
 
 
 @dataclass(slots=True)
@@ -103,7 +109,6 @@ class _Line:
     to_alaw: Transcoder | None
     wanted: frozenset[Wanted]
     pending: bytes = b""
-    rounds: int = field(default=0)
 
 
 class Hearing:
@@ -112,10 +117,17 @@ class Hearing:
     def __init__(self) -> None:
         self._lines: dict[int, _Line] = {}
         self._by_row: dict[int, _Line] = {}
+        self._row_of_leg = numpy.full(_FIRST_CAPACITY, _NO_LINE, dtype=numpy.intp)
         self._free = list(range(_FIRST_CAPACITY))
         self._state = numpy.full(_FIRST_CAPACITY, _FRESH)
-        self._rounds: list[dict[int, bytes]] = []
+        self._frames = numpy.zeros((_MOST_ROUNDS, _FIRST_CAPACITY, FRAME), dtype=numpy.uint8)
+        self._waiting = numpy.zeros(_FIRST_CAPACITY, dtype=numpy.intp)
+        """Frames of each row that were not looked at yet; the oldest lie in `_frames[0]`."""
+        self._at = 0
         self._next: Monotonic | None = None
+
+    def __len__(self) -> int:
+        return len(self._lines)
 
     def __contains__(self, leg: int) -> bool:
         return leg in self._lines
@@ -131,10 +143,15 @@ class Hearing:
         if line.codec != codec:
             line.codec, line.to_alaw, line.pending = codec, _to_alaw(codec), b""
         line.wanted = wanted
+        self._state["plain"][line.row] = codec == "PCMA"
         for name in ("talking", "beep", "digits"):
             self._state[f"wants_{name}"][line.row] = name in wanted
         if self._next is None:
             self._next = Monotonic(now + _FRAME_SECONDS)
+
+    def lines(self, legs: Numbers) -> Numbers:
+        """Where the sound of these legs goes; -1 for one that is not listened to."""
+        return self._row_of_leg.take(legs, mode="clip")
 
     def take(self, leg: int, payload: bytes) -> None:
         """Sound of a leg that is listened to."""
@@ -145,53 +162,64 @@ class Hearing:
             payload = line.pending + payload
             whole = len(payload) - len(payload) % FRAME
             line.pending = payload[whole:]
+            self._state["plain"][line.row] = line.codec == "PCMA" and not line.pending
             for start in range(0, whole, FRAME):
-                self._add(line, payload[start : start + FRAME])
+                self._add(line.row, payload[start : start + FRAME])
         else:
-            self._add(line, payload)
+            self._add(line.row, payload)
+
+    def take_all(self, rows: Numbers, datagrams: Octets, slots: Numbers, lengths: NDArray[numpy.int32]) -> None:
+        """Sound of many lines, a datagram with a bare header each."""
+        plain = (lengths == _WHOLE_FRAME) & self._state["plain"][rows] & (self._waiting[rows] < _MOST_ROUNDS)
+        if not plain.all():
+            for at in numpy.flatnonzero(~plain):
+                line = self._by_row[int(rows[at])]
+                self.take(line.leg, datagrams[slots[at], PAYLOAD_AT : lengths[at]].tobytes())
+            rows, slots = rows[plain], slots[plain]
+        self._frames[self._waiting[rows], rows] = datagrams[slots, PAYLOAD_AT:_WHOLE_FRAME]
+        self._waiting[rows] += 1
 
     def next_deadline(self) -> Monotonic | None:
         return self._next
 
     def handle_deadline(self, now: Monotonic) -> list[Heard]:
-        """What was heard since the last time."""
+        """What was heard since the last time, on the lines whose turn it is; those of the others follow at once."""
         if self._next is None or now < self._next:
             return []
-        self._next = Monotonic(max(self._next + _FRAME_SECONDS, now)) if self._lines else None
-        for frames in self._rounds[:1]:
-            self._state["last_at"][list(frames)] = now
-        self._fall_silent(now)
+        rows = numpy.arange(self._at, min(self._at + _LINES_AT_ONCE, len(self._state)))
+        self._at += len(rows)
+        if self._at >= len(self._state):
+            self._at = 0
+            self._next = Monotonic(max(self._next + _FRAME_SECONDS, now)) if self._lines else None
+        waiting = self._waiting[rows]
+        self._state["last_at"][rows[waiting > 0]] = now
+        self._fall_silent(rows, now)
+        waiting = self._waiting[rows]
         heard: list[Heard] = []
-        rounds, self._rounds = self._rounds, []
-        for frames in filter(None, rounds):
-            for row in frames:
-                self._by_row[row].rounds = 0
-            rows = numpy.fromiter(frames, dtype=numpy.intp, count=len(frames))
-            state = self._state[rows]
-            found = features(b"".join(frames.values()))
-            heard += self._voices(rows, state, found)
-            heard += self._beeps(rows, state, found)
-            heard += self._keys(rows, state, found)
-            self._state[rows] = state
+        for turn in range(int(waiting.max())):
+            some = rows[waiting > turn]
+            state = self._state[some]
+            found = features(self._frames[turn][some])
+            heard += self._voices(some, state, found)
+            heard += self._beeps(some, state, found)
+            heard += self._keys(some, state, found)
+            self._state[some] = state
+        self._waiting[rows] = 0
         return heard
 
-    def _add(self, line: _Line, frame: bytes) -> None:
-        at = line.rounds
-        if at >= _MOST_ROUNDS:
-            return
-        if at == len(self._rounds):
-            self._rounds.append({})
-        self._rounds[at][line.row] = frame
-        line.rounds = at + 1
+    def _add(self, row: int, frame: bytes) -> None:
+        waiting = self._waiting[row]
+        if waiting < _MOST_ROUNDS:
+            self._frames[waiting, row] = numpy.frombuffer(frame, dtype=numpy.uint8)
+            self._waiting[row] = waiting + 1
 
-    def _fall_silent(self, now: Monotonic) -> None:
+    def _fall_silent(self, rows: Numbers, now: Monotonic) -> None:
         """A phone that sends nothing while it is still, or has just lost a packet: stillness takes its place."""
-        state = self._state
+        state = self._state[rows]
         under_way = state["talking"] | (state["tone_frames"] > 0) | (state["key_frames"] > 0)
-        for row in numpy.flatnonzero(under_way & (now - state["last_at"] > _SILENT_SENDER_SECONDS)):
-            line = self._by_row.get(int(row))
-            if line is not None and line.rounds == 0:
-                self._add(line, _STILL_FRAME)
+        late = under_way & (now - state["last_at"] > _SILENT_SENDER_SECONDS) & (self._waiting[rows] == 0)
+        for row in rows[late]:
+            self._add(int(row), _STILL_FRAME)
 
     def _voices(self, rows: NDArray[numpy.intp], state: NDArray[numpy.void], found: Features) -> list[Heard]:
         level = found.level
@@ -258,8 +286,12 @@ class Hearing:
         if not self._free:
             count = len(self._state)
             self._state = numpy.concatenate([self._state, numpy.full(count, _FRESH)])
-            self._free = list(range(count, 2 * count))
-        row = self._free.pop()
+            self._frames = numpy.concatenate([self._frames, numpy.zeros_like(self._frames)], axis=1)
+            self._waiting = numpy.concatenate([self._waiting, numpy.zeros_like(self._waiting)])
+            self._free = list(range(2 * count - 1, count - 1, -1))
+        while leg >= len(self._row_of_leg) - 1:  # the last stays free: what `lines` takes for all beyond
+            self._row_of_leg = numpy.concatenate([self._row_of_leg, numpy.full_like(self._row_of_leg, _NO_LINE)])
+        row = self._row_of_leg[leg] = self._free.pop()
         self._state[row] = _FRESH
         self._state["last_at"][row] = now
         line = self._lines[leg] = self._by_row[row] = _Line(leg, row, codec, _to_alaw(codec), frozenset())
@@ -268,9 +300,9 @@ class Hearing:
     def _forget(self, line: _Line | None) -> None:
         if line is None:
             return
-        for frames in self._rounds:
-            frames.pop(line.row, None)
         self._state[line.row] = _FRESH
+        self._waiting[line.row] = 0
+        self._row_of_leg[line.leg] = _NO_LINE
         del self._lines[line.leg], self._by_row[line.row]
         self._free.append(line.row)
 

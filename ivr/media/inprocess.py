@@ -182,10 +182,7 @@ class InProcessMedia:
         self._arm(soon=True)
 
     def receive(self, number: int, data: bytes, source: Address) -> None:
-        buffer = bytearray(data)
-        target = self._core.receive(number, buffer, len(data), source, self._now())
-        if target >= 0:
-            self._record(target, bytes(buffer))
+        self._core.receive(number, data, source, self._now())
         self._work()
 
     def _now(self) -> Monotonic:

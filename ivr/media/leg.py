@@ -129,7 +129,7 @@ class Relay:
     transcoder: Transcoder | None = None
     playout: Playout | None = None
     fast: bool = False
-    """Plain rewriting and nobody listens in: the short path."""
+    """Plain rewriting and nobody listens in: packets may flow."""
 
 
 @dataclass(slots=True, eq=False)

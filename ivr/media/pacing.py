@@ -50,7 +50,10 @@ class Bank:
         self.legs: list[int] = []
         self.ticks = 0
         self.version = 0
-        """Changes with `legs`, so that a shell may keep what it looked up for them."""
+        """Changes with `legs`, so that a shell may keep what it looked up for them and for where their packets lie."""
+        self.address = 0
+        """Of the first packet in memory; the others follow each `step` bytes."""
+        self.step = 0
         self._row_of: dict[int, int] = {}
         self._tracks: list[Track | None] = []
         self._rows_of: dict[Track, set[int]] = {}
@@ -208,7 +211,8 @@ class Bank:
         self._second, self._sequence = packets["second"], packets["sequence"]
         self._timestamp, self._ssrc, self._payload = packets["timestamp"], packets["ssrc"], packets["payload"]
         whole = packets.view(numpy.uint8).data
-        step = layout.itemsize
+        step = self.step = layout.itemsize
+        self.address = packets.ctypes.data
         self.views: Sequence[memoryview] = [whole[at : at + step] for at in range(0, capacity * step, step)]
 
 

@@ -11,10 +11,7 @@ from ivr.media.codecs import Transcoder
 from ivr.media.leg import Leg, Line, Relay, hears
 from ivr.media.messages import Remote
 from ivr.media.playout import Playout
-from ivr.media.rtp import HEADER, Header, packet, sequence_step
-
-_NEW_STREAM_STEP = 1000
-_unpack, _pack = HEADER.unpack_from, HEADER.pack_into
+from ivr.media.rtp import NEW_STREAM_STEP, Header, packet, sequence_step
 
 
 def join(leg: Leg) -> None:
@@ -61,7 +58,7 @@ def takes_events(leg: Leg) -> bool:
 
 
 def settle(leg: Leg) -> None:
-    """Whether packets may take the short path: rewritten where they lie, nobody listening in."""
+    """Whether packets may flow (`ivr.media.flows`): rewritten where they lie, nobody listening in."""
     relay = leg.relay
     if relay is None:
         return
@@ -84,31 +81,8 @@ def passes(target: Leg) -> bool:
     return target.line is Line.OPEN and target.bank is None and target.sender is None
 
 
-def rewrite(leg: Leg, relay: Relay, data: bytearray | memoryview, length: int, now: Monotonic) -> int:
-    """The short path (`relay.fast`): an ordinary sound packet gets its new header in place. The leg to send it to, or
-    -1 when the packet needs a closer look."""
-    if length <= 12:
-        return -1
-    flags, second, sequence, timestamp, ssrc = _unpack(data)
-    if flags != 0x80 or second & 0x7F != relay.source_payload_type or ssrc != relay.source_ssrc:
-        return -1
-    step = (sequence - relay.last_sequence) & 0xFFFF
-    if _NEW_STREAM_STEP < step < 0x10000 - _NEW_STREAM_STEP:
-        return -1
-    relay.last_sequence = sequence
-    leg.reception.count(sequence, timestamp, ssrc, now)
-    target = relay.target
-    sequence = (sequence + relay.sequence_offset) & 0xFFFF
-    timestamp = (timestamp + relay.timestamp_offset) & 0xFFFFFFFF
-    _pack(data, 0, 0x80, second & 0x80 | relay.payload_type, sequence, timestamp, target.ssrc)
-    target.sequence = sequence + 1
-    target.last_timestamp = timestamp
-    target.packets_sent += 1
-    return target.number
-
-
 def forward(leg: Leg, header: Header, payload: bytes, now: Monotonic) -> list[tuple[int, bytes]]:
-    """Any packet, by the long path: what to send, by the leg's number."""
+    """A packet that is looked at alone: what to send, by the leg's number."""
     relay, remote = leg.relay, leg.remote
     if relay is None or remote is None:
         return []
@@ -124,7 +98,7 @@ def forward(leg: Leg, header: Header, payload: bytes, now: Monotonic) -> list[tu
     if not passes(relay.target):
         return []
     fresh = (
-        header.ssrc != relay.source_ssrc or abs(sequence_step(header.sequence, relay.last_sequence)) >= _NEW_STREAM_STEP
+        header.ssrc != relay.source_ssrc or abs(sequence_step(header.sequence, relay.last_sequence)) >= NEW_STREAM_STEP
     )
     if fresh:
         target = relay.target

@@ -15,7 +15,8 @@ CLOCK_RATE = 8000
 """RTP ticks a second for PCMA, PCMU, telephone-event and, by an old mistake kept on purpose, G.722 (RFC 3551 §4.5.2)."""
 
 _VERSION_2 = 0x80
-_NEW_STREAM_STEP = 1000
+NEW_STREAM_STEP = 1000
+"""Sequence numbers further apart are of two streams."""
 
 
 class Header(NamedTuple):
@@ -80,7 +81,17 @@ class Reception:
     """What came in on one leg (RFC 3550 §A.3, §A.8). Loss and jitter are counted over what is listened to whole:
     where the kernel passes only digits, gaps in the sequence mean nothing."""
 
-    __slots__ = ("_cycles", "_transit", "_unheard", "expected", "highest_sequence", "jitter_ticks", "received", "ssrc")
+    __slots__ = (
+        "_cycles",
+        "_unheard",
+        "expected",
+        "highest_sequence",
+        "jitter_ticks",
+        "last_timestamp",
+        "received",
+        "ssrc",
+        "transit",
+    )
 
     def __init__(self) -> None:
         self.received = 0
@@ -88,9 +99,11 @@ class Reception:
         self.expected = 0
         self.ssrc = -1
         self.highest_sequence = 0
+        self.last_timestamp = 0
+        self.transit = 0.0
+        """Arrival less timestamp of the last packet, in RTP ticks of no known origin."""
         self._cycles = 0
         self._unheard = 0
-        self._transit = 0.0
 
     @property
     def lost(self) -> int:
@@ -110,23 +123,33 @@ class Reception:
         self.received += 1
         transit = now * CLOCK_RATE - timestamp
         step = (sequence - self.highest_sequence) & 0xFFFF
-        if step < _NEW_STREAM_STEP and ssrc == self.ssrc:
+        if step < NEW_STREAM_STEP and ssrc == self.ssrc:
             self.expected += step
             if sequence < self.highest_sequence:
                 self._cycles += 0x10000
             self.highest_sequence = sequence
-            difference = transit - self._transit
+            self.last_timestamp = timestamp
+            difference = transit - self.transit
             if difference < 0:
                 difference = -difference
             # A jump of the sender's clock, or its wrap, is no jitter.
             if difference < CLOCK_RATE:
                 self.jitter_ticks += (difference - self.jitter_ticks) / 16
-            self._transit = transit
-        elif ssrc != self.ssrc or step < 0x10000 - _NEW_STREAM_STEP:
+            self.transit = transit
+        elif ssrc != self.ssrc or step < 0x10000 - NEW_STREAM_STEP:
             self.ssrc = ssrc
-            self.highest_sequence = sequence
+            self.highest_sequence, self.last_timestamp = sequence, timestamp
             self.expected += 1
-            self._transit = transit
+            self.transit = transit
+
+    def advance(self, received: int, expected: int, timestamp: int, transit: float, jitter_ticks: float) -> None:
+        """So many packets were counted elsewhere, none of them late; the last of them had this timestamp."""
+        self.received += received
+        self.expected += expected
+        highest = self._cycles + self.highest_sequence + expected
+        self.highest_sequence = highest & 0xFFFF
+        self._cycles = highest - self.highest_sequence
+        self.last_timestamp, self.transit, self.jitter_ticks = timestamp, transit, jitter_ticks
 
     def count_unheard(self, packets: int) -> None:
         """Packets that were not listened to: digits, and what the kernel filter kept away."""

@@ -29,6 +29,9 @@ _PAYLOAD_TYPE_MASK = 0x7F
 _BIND_TRIES = 64
 _RECEIVE_BUFFER = 1 << 16
 _LONGEST_DATAGRAM = 2048
+_SO_TIMESTAMPNS = 35
+_STAMP = struct.Struct("@qq")
+_STAMP_SPACE = socket.CMSG_SPACE(_STAMP.size)
 
 Send = Callable[["memoryview | bytes"], int]
 
@@ -50,6 +53,17 @@ def attach_filter(sock: socket.socket, payload_type: int | None) -> None:
     sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("@HP", len(program), ctypes.addressof(code)))
 
 
+def receive_stamped(sock: socket.socket, buffer: memoryview) -> tuple[int, float | None, Address]:
+    """Length, arrival on the wall clock in seconds (None where the kernel does not say) and source of the next datagram.
+    Raises OSError."""
+    length, ancillary, _, (host, port, *_) = sock.recvmsg_into([buffer], _STAMP_SPACE)
+    for level, kind, data in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS) and len(data) >= _STAMP.size:
+            seconds, nanoseconds = _STAMP.unpack_from(data)
+            return length, seconds + nanoseconds / 1e9, Address(host, port)
+    return length, None, Address(host, port)
+
+
 def detach_filter(sock: socket.socket) -> None:
     sock.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
 
@@ -67,10 +81,10 @@ class LegSocket:
         self.number = number
         self.port = port
         self.rtp = rtp
-        self.receive_into: Callable[[memoryview], int] = rtp.recv_into
+        self.descriptor = rtp.fileno()
         self.connected = False
         self.plain = False
-        """Connected and in the clear: what comes needs no look at where it is from."""
+        """Connected and in the clear: what goes and comes needs nothing but the socket."""
         self.filtered = False
         self.wanted_at_once = True
         self.send: Send = _to_nowhere
@@ -95,7 +109,7 @@ class LegSocket:
         if self.connected:
             self.rtp.close()
             self.rtp = _bound(self._host, self.port)
-            self.receive_into = self.rtp.recv_into
+            self.descriptor = self.rtp.fileno()
             self.connected = self.plain = False
             self.filtered = False
             self._counted = 0
@@ -210,6 +224,8 @@ def _bound(host: str, port: int) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        # The kernel says when a packet came, which we ask for only milliseconds later: jitter is of the line, not ours.
+        sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         # DSCP EF (RFC 4594 §4.1), so that routers put speech first.
         if family == socket.AF_INET:
             sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, 0xB8)

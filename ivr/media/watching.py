@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Iterator
 
+import numpy
+from numpy.typing import NDArray
+
+from ivr.media.batch import Numbers
 from ivr.media.sockets import LegSocket
 from ivr.media.sweeping import SWEEP_SECONDS, Attention, Sweep
+
+NOT_PLAIN = -1
 
 
 class Watched:
@@ -16,6 +21,7 @@ class Watched:
         self.epoll = select.epoll()
         self.legs: dict[int, LegSocket] = {}
         self.reporting: dict[int, LegSocket] = {}
+        self._numbers = numpy.full(256, NOT_PLAIN, dtype=numpy.intp)
         self._sweeps = {attention: Sweep(seconds) for attention, seconds in SWEEP_SECONDS.items()}
 
     def add(self, leg: LegSocket) -> None:
@@ -26,6 +32,7 @@ class Watched:
         else:
             sweep.add(leg.rtp)
         self.legs[leg.rtp.fileno()] = leg
+        self.mark(leg)
 
     def remove(self, leg: LegSocket) -> None:
         sweep = self._sweeps.get(leg.attention)
@@ -34,6 +41,17 @@ class Watched:
         else:
             sweep.remove(leg.rtp)
         del self.legs[leg.rtp.fileno()]
+        self._numbers[leg.descriptor] = NOT_PLAIN
+
+    def mark(self, leg: LegSocket) -> None:
+        """What comes on the leg may need more or less of a look than before."""
+        while leg.descriptor >= len(self._numbers):
+            self._numbers = numpy.concatenate([self._numbers, numpy.full_like(self._numbers, NOT_PLAIN)])
+        self._numbers[leg.descriptor] = leg.number if leg.plain else NOT_PLAIN
+
+    def plain_numbers(self, descriptors: NDArray[numpy.int32]) -> Numbers:
+        """The leg of each descriptor that has plain packets of a leg; NOT_PLAIN for the others."""
+        return self._numbers.take(descriptors, mode="clip")
 
     def add_reports(self, leg: LegSocket) -> None:
         self.epoll.register(leg.rtcp, select.EPOLLIN)
@@ -52,9 +70,6 @@ class Watched:
                 longest = until
         return longest
 
-    def due(self, attention: Attention, now: float) -> Iterator[LegSocket]:
-        """The legs of a sweep that have something, when it is time."""
-        for fd in self._sweeps[attention].due(now):
-            leg = self.legs.get(fd)
-            if leg is not None:
-                yield leg
+    def due(self, attention: Attention, now: float) -> list[int]:
+        """The descriptors of a sweep that have something, when it is time."""
+        return self._sweeps[attention].due(now)

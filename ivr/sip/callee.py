@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Literal
 
 from foundation.clock import Monotonic
 from foundation.endpoints import Address
@@ -14,7 +15,7 @@ from ivr.sip.events import InviteReceived, Peer
 from ivr.sip.legs import Legs, sdp_of
 from ivr.sip.message import Message, Request
 from ivr.sip.refreshing import LEAST_SECONDS, as_callee, too_brief
-from ivr.sip.session import Event, Session, State
+from ivr.sip.session import Event, Reliable, Session, State
 from ivr.sip.sources import Source
 from ivr.sip.transactions import Transaction
 from ivr.sip.values import NameAddress, ValueFault, Via, split
@@ -26,8 +27,9 @@ UNANSWERED_SECONDS = 180.0
 _SHOWN_FIELDS = ("User-Agent", "Subject", "P-Asserted-Identity", "Privacy", "Diversion", "History-Info")
 _PRIVATE = frozenset({"id", "user", "full", "header"})
 ALLOW = ("Allow", ", ".join(ALLOWED))
+_SDP = ("Content-Type", "application/sdp")
 _SDP_RANGES = frozenset({"application/sdp", "application/*", "*/*"})
-SUPPORTED = ("Supported", "timer")
+SUPPORTED = ("Supported", "100rel, timer")
 
 
 class Callee:
@@ -79,6 +81,7 @@ class Callee:
                 privacy=wants_privacy(request),
                 offer=sdp_of(request),
                 headers={name.lower(): value for name in _SHOWN_FIELDS if (value := request.first(name)) is not None},
+                reliable=_wants_reliable(request),
             )
         )
 
@@ -117,19 +120,75 @@ class Callee:
 
     # ---- what our side wants
 
-    def ring(self, session: Session, now: Monotonic) -> None:
-        self._legs.step(session, Event.RING, now)
+    def ring(self, session: Session, sdp: bytes | None, now: Monotonic) -> None:
+        """A 180. Where the caller requires it, it is sent until a PRACK comes and carries our description (RFC 3262 §3, §5),
+        which answers the caller's offer or, where there is none, is ours: without it such a call is not told to ring, for
+        the first reliable response must hold the offer (RFC 3261 §13.2.1). A caller who only supports that gets a plain
+        180: the 200, which would have to wait for the PRACK, is what matters, and is sent reliably itself."""
+        fields = [("Contact", self._core.contact(session.transport, session.destination)), ALLOW]
+        if not _wants_reliable(session.invite):
+            response = response_to(session.invite, 180, session.local_tag, None, fields)
+            self._legs.step(session, Event.RING, now, response)
+            return
+        offered = sdp_of(session.invite) is not None
+        if session.reliable is not None or session.settled or (sdp is None and not offered):
+            return
+        session.reliable_sent = (
+            session.reliable_sent + 1 if session.reliable_sent else 1 + self._core.random.getrandbits(30)
+        )
+        session.allows_update = "update" in session.invite.tokens("Allow")
+        fields += [("Require", "100rel"), ("RSeq", str(session.reliable_sent))]
+        if sdp is not None:
+            session.description = sdp
+            fields.append(_SDP)
+        response = response_to(session.invite, 180, session.local_tag, None, fields, sdp or b"")
+        holds: Literal["nothing", "offer", "answer"] = "answer" if offered else "offer"
+        session.reliable = Reliable(
+            session.reliable_sent, response, self._core.times.t1, "nothing" if sdp is None else holds
+        )
+        self._legs.step(session, Event.RING, now, response)
+
+    def ring_again(self, session: Session, now: Monotonic) -> None:
+        """No PRACK yet: T1, and twice as long each time (RFC 3262 §3)."""
+        waiting = session.reliable
+        if waiting is not None and session.transaction is not None:
+            self._core.transactions.respond(session.transaction, waiting.response, now)
+            waiting.interval *= 2
+            self._core.arm(session, "reliable", waiting.interval, now)
+
+    def no_prack(self, session: Session, now: Monotonic) -> None:
+        """The caller requires what it does not do: the call is refused (RFC 3262 §3)."""
+        response = response_to(session.invite, 504, session.local_tag)
+        self._legs.step(session, Event.NO_PRACK, now, response)
 
     def answer(self, session: Session, sdp: bytes, now: Monotonic) -> None:
-        """A 200 with our description; nothing happens where the call was withdrawn meanwhile."""
+        """A 200 with our description, unless that went out before; not before the PRACK of one that did (RFC 3262 §3).
+        Nothing happens where the call was withdrawn meanwhile."""
         if session.state not in (State.OFFERED, State.ALERTING):
             return
+        session.held = sdp
+        if session.reliable is not None and session.reliable.holds != "nothing":
+            self._legs.step(session, Event.ACCEPT_LATER, now)
+        else:
+            self._accept(session, now)
+
+    def release(self, session: Session, now: Monotonic) -> None:
+        """Answer now where only a PRACK, or our answer to an offer in it, was waited for."""
+        if session.state is State.WAITING_FOR_PRACK and session.reliable is None and session.reoffered is None:
+            self._accept(session, now)
+
+    def _accept(self, session: Session, now: Monotonic) -> None:
         assert session.dialog is not None
         session.timer, timer_fields = as_callee(session.invite)
-        session.description = sdp
         session.allows_update = "update" in session.invite.tokens("Allow")
         contact = ("Contact", self._core.contact(session.transport, session.destination))
-        fields = [contact, ALLOW, SUPPORTED, *timer_fields, ("Content-Type", "application/sdp")]
+        fields = [contact, ALLOW, SUPPORTED, *timer_fields]
+        sdp, session.held = session.held, b""
+        if session.settled:
+            sdp = b""
+        else:
+            session.description = sdp
+            fields.append(_SDP)
         response = response_to(session.invite, 200, session.local_tag, None, fields, sdp)
         dialog, essentials = session.dialog, session.invite.essentials
         session.saved = SavedDialog(
@@ -149,7 +208,7 @@ class Callee:
             transport=session.transport,
             destination=str(session.destination),
         )
-        self._core.disarm(session, "unanswered")
+        self._core.disarm(session, "unanswered", "reliable", "no PRACK")
         self._legs.step(session, Event.ACCEPT, now, response)
 
     def reject(
@@ -159,6 +218,10 @@ class Callee:
         fields = [] if retry_after is None else [("Retry-After", str(retry_after))]
         response = response_to(session.invite, status, session.local_tag, reason, fields)
         self._legs.step(session, Event.REJECT, now, response)
+
+
+def _wants_reliable(request: Request) -> bool:
+    return "100rel" in request.tokens("Require")
 
 
 def called_uris(request: Request) -> tuple[str, ...]:

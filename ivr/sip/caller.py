@@ -115,6 +115,9 @@ class Caller:
         if (seen is not None and int(number) != seen + 1) or len(session.early) > 16:
             return
         session.reliable_seen[tag] = int(number)
+        session.allows_update = "update" in response.tokens("Allow")
+        if sdp_of(response) is not None:
+            session.settled.add(tag)
         dialog = session.early.setdefault(tag, answered(session.invite, response))
         destination, transport = self._core.route(session, dialog)
         acknowledged = ("RAck", f"{number} {response.all('CSeq')[0]}")
@@ -177,6 +180,7 @@ class Caller:
         session.invite = self._build(request, sequence, credentials)
         session.description = request.offer
         session.state = State.CALLING
+        session.settled.clear()
         session.acknowledged.clear()  # a stray 2xx to the INVITE that was refused is no fork of this one
         self._core.disarm(session, "set-up", "ring")
         self._core.arm(session, "silence", session.peer.silence_seconds, now)

@@ -20,7 +20,7 @@ from ivr.sip.timers import Times
 from ivr.sip.transactions import COOKIE, DeadlineKey, Hears, Transaction, Transactions
 from ivr.sip.values import ValueFault, Via, quote, reason
 
-ALLOWED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE")
+ALLOWED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "PRACK", "UPDATE")
 MOST_CHALLENGES = 3
 
 PHRASES: Mapping[int, str] = {
@@ -49,6 +49,7 @@ PHRASES: Mapping[int, str] = {
     500: "Server Internal Error",
     501: "Not Implemented",
     503: "Service Unavailable",
+    504: "Server Time-out",
     505: "Version Not Supported",
     603: "Decline",
 }

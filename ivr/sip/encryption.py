@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from ivr.media import sdes
@@ -19,15 +19,20 @@ _SECURE = ("RTP/SAVP", "RTP/SAVPF")
 @dataclass(frozen=True, slots=True)
 class Encryption:
     """Our side of a call. `keys` hold one for each suite, drawn once: a later offer or answer within the call shows the
-    same ones, so that nobody starts anew with packets that are already under way. Their text shows no key."""
+    same ones, so that nobody starts anew with packets that are already under way. Their text shows no key. `insisting`:
+    this call is optionally encrypted, and the other side wants the secure profile."""
 
     mode: Mode = "off"
     keys: tuple[sdes.Crypto, ...] = ()
+    insisting: bool = False
+
+    def insist(self) -> Encryption:
+        return replace(self, insisting=True)
 
     @property
     def transport(self) -> str:
-        """The profile of our own offers. Where it is optional, the plain one: who knows no SRTP refuses the other."""
-        return _SECURE[0] if self.mode == "required" else _PLAIN[0]
+        """The profile of our own offers. Where it is optional, first the plain one: who knows no SRTP refuses the other."""
+        return _SECURE[0] if self.mode == "required" or self.insisting else _PLAIN[0]
 
     def lines(self) -> list[str]:
         """The attributes of our own offers."""
@@ -58,6 +63,10 @@ def encryption(mode: Mode, bits: Callable[[int], int]) -> Encryption:
     return Encryption(
         mode, sdes.offer(bits(SRTP_KEY_OCTETS * 8).to_bytes(SRTP_KEY_OCTETS, "big") for _ in range(suites))
     )
+
+
+def is_secure_profile(transport: str) -> bool:
+    return transport.upper() in _SECURE
 
 
 def may_carry(transport: str, theirs: sdes.Crypto | None, mode: Mode) -> bool:

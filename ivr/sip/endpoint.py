@@ -11,7 +11,7 @@ from dataclasses import replace
 from foundation.clock import Monotonic
 from foundation.endpoints import Address, Datagram
 from ivr.call import LegId, SavedDialog
-from ivr.sip.callee import ALLOW, Callee
+from ivr.sip.callee import ALLOW, SUPPORTED, Callee
 from ivr.sip.caller import Caller
 from ivr.sip.core import ALLOWED, Core, Random, response_to
 from ivr.sip.events import InviteRequest, Peer, Reason, Registration, SipEvent
@@ -27,12 +27,11 @@ from ivr.sip.registration import Registrations
 from ivr.sip.session import Event, Session
 from ivr.sip.sources import Source, Sources
 from ivr.sip.timers import Timer, Times
-from ivr.sip.transactions import Full, Transaction, answer_address
-from ivr.sip.values import Via
+from ivr.sip.transactions import Full, Transaction, answer_address, mark_received
 
-SPOKEN_EXTENSIONS = frozenset({"timer"})
+SPOKEN_EXTENSIONS = frozenset({"100rel", "timer"})
 # Methods that exist and that we do not serve get 405, all else 501 (RFC 3261 §8.2.1, §21.5.2).
-_KNOWN = frozenset({"REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER", "PRACK"})
+_KNOWN = frozenset({"REGISTER", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER"})
 
 
 class UserAgent:
@@ -87,7 +86,7 @@ class UserAgent:
         if isinstance(message, Response):
             self._response(message, peer, source, now)
         else:
-            _mark_received(message, source)
+            mark_received(message, source)
             self._request(message, peer, source, transport, now)
 
     def next_deadline(self) -> Monotonic | None:
@@ -148,6 +147,11 @@ class UserAgent:
         return False
 
     @property
+    def sources(self) -> Sources:
+        """Who may speak, as it is now."""
+        return self._core.sources
+
+    @property
     def strangers(self) -> int:
         """Datagrams from elsewhere, met with silence."""
         return self._core.strangers
@@ -190,10 +194,11 @@ class UserAgent:
 
     # ---- calls that come to us
 
-    def ring(self, leg: LegId, now: Monotonic) -> None:
+    def ring(self, leg: LegId, now: Monotonic, sdp: bytes | None = None) -> None:
+        """180; `sdp` goes with it where the caller requires reliable provisional responses."""
         session = self._core.sessions.get(leg)
         if session is not None:
-            self._callee.ring(session, now)
+            self._callee.ring(session, sdp, now)
 
     def answer(self, leg: LegId, sdp: bytes, now: Monotonic) -> None:
         session = self._core.sessions.get(leg)
@@ -213,6 +218,7 @@ class UserAgent:
         session = self._core.sessions.get(self._forks.meant(leg)[0])
         if session is not None:
             self._in_dialog.answer_reoffer(session, sdp, now)
+            self._callee.release(session, now)
 
     def reoffer(self, leg: LegId, sdp: bytes, now: Monotonic) -> None:
         session = self._core.sessions.get(self._forks.meant(leg)[0])
@@ -303,7 +309,9 @@ class UserAgent:
         """The leg that a request belongs to, where it comes from the peer that the leg is with."""
         essentials = request.essentials
         session = self._core.dialogs.get((essentials.call_id, essentials.recipient.tag or ""))
-        if session is None or session.dialog is None or session.dialog.remote_tag != (essentials.sender.tag or ""):
+        if session is None or session.dialog_with(essentials.sender.tag or "") is None:
+            return None
+        if session.dialog is None and request.method != "UPDATE":  # all that may come before an answer
             return None
         same = source.host == session.destination.host or peer is self._core.sources.named(session.peer.name)
         return session if same else None
@@ -341,11 +349,12 @@ class UserAgent:
             self._refuse_method(transaction, now)
         else:
             self._in_dialog.receive(session, transaction, now)
+            self._callee.release(session, now)
 
     def _outside(self, transaction: Transaction, now: Monotonic) -> None:
         request, tag = transaction.request, self._core.token()
         if request.method == "OPTIONS":
-            fields = [ALLOW, ("Accept", "application/sdp"), ("Supported", "")]
+            fields = [ALLOW, ("Accept", "application/sdp"), SUPPORTED]
             self._core.reply(transaction, 200, now, tag=tag, fields=fields)
         elif request.method in ("BYE", "INFO", "UPDATE", "PRACK"):
             self._core.reply(transaction, 481, now, tag=tag)
@@ -357,7 +366,7 @@ class UserAgent:
         self._core.reply(transaction, status, now, tag=self._core.token(), fields=[ALLOW])
 
     def _reply_stateless(self, request: Request, status: int, source: Address, transport: str) -> None:
-        _mark_received(request, source)
+        mark_received(request, source)
         response = response_to(request, status, self._core.token())
         self._core.outbox.append(Datagram(bytes(response), answer_address(request, source, transport), transport))
 
@@ -366,6 +375,10 @@ class UserAgent:
             self._legs.step(session, EXPIRED[timer], now)
         elif timer == "resend":
             self._legs.resend_ok(session, now)
+        elif timer == "reliable":
+            self._callee.ring_again(session, now)
+        elif timer == "no PRACK":
+            self._callee.no_prack(session, now)
         elif timer == "reoffer":
             self._in_dialog.retry_reoffer(session, now)
         elif timer == "reoffer silent":
@@ -380,17 +393,3 @@ class UserAgent:
 
 def _serves(request_uri: str) -> bool:
     return request_uri.lower().startswith(("sip:", "sips:", "tel:"))
-
-
-def _mark_received(request: Request, source: Address) -> None:
-    """Write into the topmost Via where the request really came from (RFC 3261 §18.2.1, RFC 3581 §4)."""
-    via = request.essentials.via
-    if "rport" not in via.parameters and via.host == source.host:
-        return
-    marked = dict(via.parameters)
-    marked["received"] = source.host
-    if "rport" in marked:
-        marked["rport"] = str(source.port)
-    hops = [str(Via(via.transport, via.host, via.port, marked)), *request.values("Via")[1:]]
-    rest = [(name, value) for name, value in request.fields if name.lower() != "via"]
-    request.replace_fields([*(("Via", hop) for hop in hops), *rest])

@@ -26,7 +26,8 @@ class Credentials:
 @dataclass(frozen=True, slots=True)
 class Peer:
     """A trunk or a desk on the wire: where its requests go and what it may know. `tcp`: where a peer that is spoken to by
-    UDP takes TCP as well; an INVITE of more than 1,300 bytes goes there."""
+    UDP takes TCP as well; an INVITE of more than 1,300 bytes goes there. `names`: host names that mean it, in lower case,
+    and where each leads: a redirect to one of them stays within it."""
 
     name: str
     destination: Address
@@ -34,13 +35,15 @@ class Peer:
     credentials: Credentials | None = None
     silence_seconds: float = 6.0
     tcp: Address | None = None
+    names: tuple[tuple[str, Address], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class InviteRequest:
     """An INVITE to send. URIs are whole (`sip:+31612345678@127.0.0.1:5070;user=phone`), display name in `from_display`.
-    `extra_headers` in order (P-Asserted-Identity, Privacy, …); `offer` is our SDP, `other_offer` what is tried once where
-    that is refused with 488 or 606. `session_seconds` is the session timer that we wish for (RFC 4028), 0 none.
+    `extra_headers` in order (P-Asserted-Identity, Privacy, …); `offer` is our SDP, `other_offers` write what is tried after
+    it, one by one, where that is refused with 488 or 606. `session_seconds` is the session timer that we wish for
+    (RFC 4028), 0 none.
     `also` are further phones (peer, Request-URI) that ring at the same time; the first that answers has the call.
     `turn` is asked before another INVITE meets a refusal: seconds until that may leave, 0.0 counts it as leaving now. A
     digest retry does not ask. None: no limit."""
@@ -55,7 +58,7 @@ class InviteRequest:
     offer: bytes
     extra_headers: tuple[tuple[str, str], ...] = ()
     ring_seconds: float = 25.0
-    other_offer: bytes | None = None
+    other_offers: tuple[Callable[[], bytes], ...] = ()
     session_seconds: int = 1800
     also: tuple[tuple[Peer, str], ...] = ()
     turn: Callable[[Monotonic], float] | None = None
@@ -86,7 +89,8 @@ class InviteReceived:
     """An INVITE for us from a source that may call. 100 was sent; nothing else yet. `peer` names trunk or desk.
 
     `called` are every spelling of what was dialled: Request-URI, To, then Diversion and History-Info entries.
-    `identity` is P-Asserted-Identity where the peer is trusted, else From; `privacy` as asked (RFC 3323).
+    `identity` is P-Asserted-Identity where the peer is trusted, else From; `privacy` as asked (RFC 3323). `reliable`: it
+    requires provisional responses that it acknowledges, which may hold our description (RFC 3262).
     """
 
     leg: LegId
@@ -98,6 +102,7 @@ class InviteReceived:
     privacy: bool
     offer: bytes | None
     headers: Mapping[str, str] = field(default_factory=dict)
+    reliable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +116,12 @@ class Progressed:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """200 to our INVITE: ACK is sent. `body` is the other side's SDP."""
+    """200 to our INVITE: ACK is sent. `body` is the other side's SDP; `renewed`: what was agreed with the last `Reoffered`
+    before holds instead."""
 
     leg: LegId
     body: bytes | None
+    renewed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +148,17 @@ class Confirmed:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlyAnswered:
+    """The PRACK of a provisional response that carried our offer: `body` is their answer."""
+
+    leg: LegId
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class Reoffered:
-    """re-INVITE or UPDATE with an offer; answer with `UserAgent.answer_reoffer`. `body` None asks us for an offer."""
+    """re-INVITE, UPDATE or PRACK with an offer, the latter two also before the call is answered; answer with
+    `UserAgent.answer_reoffer`. `body` None asks us for an offer."""
 
     leg: LegId
     body: bytes | None
@@ -183,9 +199,10 @@ class DialogChanged:
 
 @dataclass(frozen=True, slots=True)
 class Pinged:
-    """The answer to our OPTIONS; `status` None: none came in time."""
+    """The answer to our OPTIONS, asked at `destination`; `status` None: none came in time, or nothing can be sent there."""
 
     peer: str
+    destination: Address
     status: int | None
     seconds: float
 
@@ -214,6 +231,7 @@ SipEvent = (
     | Answered
     | Failed
     | Confirmed
+    | EarlyAnswered
     | Reoffered
     | ReofferAnswered
     | DigitByInfo

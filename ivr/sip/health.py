@@ -1,6 +1,7 @@
 """A trunk's health as a table: pings missed and answered, registration, 503. No I/O.
 
-One missed OPTIONS takes nothing down; one answered brings it back. Some trunks take calls and never answer OPTIONS: what
+One missed OPTIONS takes nothing down; one answered brings it back. A trunk that owes an answer is asked again within
+seconds, so that either is soon known. Some trunks take calls and never answer OPTIONS: what
 they say to an INVITE is a sign of life too, and one that was silent from the start is tried with a single call now and
 then.
 """
@@ -15,6 +16,10 @@ from foundation.clock import Monotonic, Saved
 
 MISSES_BEFORE_DOWN = 3
 LONGEST_RETRY_AFTER = 600.0
+ASK_AGAIN_SECONDS = 2.0
+"""How soon a trunk is asked again that has not answered yet."""
+DOWN_SECONDS = 10.0
+"""How often one that is down is asked whether it is back."""
 PROBE_SECONDS = 30.0
 """How often a trunk that is down and never answered OPTIONS may be tried with one call."""
 
@@ -66,6 +71,8 @@ class Health:
     probe_at: Monotonic = _NEVER
     located: bool = True
     broken_link: str | None = None
+    tested_at: Saved | None = None
+    test_fault: str | None = None
 
     def answered(self, seconds: float) -> None:
         """A ping was answered after so many seconds, with whatever status but a 5xx."""
@@ -102,6 +109,12 @@ class Health:
         """Something went wrong that is only to be shown."""
         self.last_error, self.last_error_at = why, at
 
+    def tested(self, fault: str | None, at: Saved) -> None:
+        """The daily test call is over; `fault` None: all was well."""
+        self.tested_at, self.test_fault = at, fault
+        if fault is not None:
+            self.fault(fault, at)
+
     def link_broke(self, why: str, at: Saved) -> None:
         """A connection to it was refused, failed in TLS or was lost."""
         self.broken_link = why
@@ -116,6 +129,12 @@ class Health:
         """`expires` in seconds from now, None: not registered."""
         self.registered_until = None if expires is None else Monotonic(now + expires)
         self.registered_until_saved = None if expires is None else saved_until
+
+    def next_ping(self, interval: float) -> float:
+        """Seconds from a ping to the next one, as long as it has no answer."""
+        if self.answers_calls and not self.answers_pings:
+            return interval
+        return min(interval, DOWN_SECONDS if self.state is State.DOWN else ASK_AGAIN_SECONDS)
 
     def usable(self, now: Monotonic) -> bool:
         return self.word(now) == "up"

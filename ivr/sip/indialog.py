@@ -8,11 +8,12 @@ from foundation.clock import Monotonic
 from ivr.sip.callee import ALLOW, SUPPORTED
 from ivr.sip.core import Core, response_to
 from ivr.sip.dialog import Dialog
+from ivr.sip.early import Early
 from ivr.sip.events import Confirmed, DigitByInfo, ReofferAnswered, Reoffered
 from ivr.sip.legs import Legs, sdp_of
 from ivr.sip.message import Fields, Request, Response
 from ivr.sip.refreshing import LEAST_SECONDS, Refresh, as_callee, as_caller, too_brief, wanted_longer
-from ivr.sip.session import Event, Session, State
+from ivr.sip.session import EARLY, Event, Session, State
 from ivr.sip.transactions import Transaction
 
 _RELAY_SIGNAL = re.compile(rb"signal\s*=\s*([0-9*#A-Da-d]|1[0-6])\s*(?:\r|\n|$)", re.IGNORECASE)
@@ -27,20 +28,26 @@ class InDialog:
     def __init__(self, core: Core, legs: Legs) -> None:
         self._core = core
         self._legs = legs
+        self._early = Early(core, legs)
 
     # ---- what the other side asks
 
     def receive(self, session: Session, transaction: Transaction, now: Monotonic) -> None:
         """A request that belongs to this leg, not an ACK or CANCEL."""
         request = transaction.request
-        assert session.dialog is not None
-        if not session.dialog.accepts(request.essentials.cseq.number):
+        dialog = session.dialog_with(request.essentials.sender.tag or "")
+        assert dialog is not None
+        if not dialog.accepts(request.essentials.cseq.number):
             self._core.reply(transaction, 500, now, phrase="Out of Order", fields=[("Retry-After", "1")])
             return
         if request.method == "BYE":
             self._bye(session, transaction, now)
         elif request.method == "INFO":
             self._info(session, transaction, now)
+        elif request.method == "PRACK":
+            self._early.prack(session, dialog, transaction, now)
+        elif request.method == "UPDATE" and session.state in EARLY:
+            self._early.updated(session, dialog, transaction, now)
         elif request.method in ("INVITE", "UPDATE"):
             self._reoffer_received(session, transaction, now)
         else:
@@ -70,9 +77,7 @@ class InDialog:
         if session.reoffer_sent is not None:
             self._core.reply(transaction, 491, now)
         elif session.reoffered is not None or session.state is not State.UP or session.unacknowledged is not None:
-            self._core.reply(
-                transaction, 500, now, fields=[("Retry-After", str(1 + int(self._core.random.random() * 9)))]
-            )
+            self._core.reply(transaction, 500, now, fields=[self._early.soon()])
         elif request.body and offer is None:
             self._core.reply(transaction, 415, now, fields=[("Accept", "application/sdp")])
         elif too_brief(request):
@@ -107,10 +112,12 @@ class InDialog:
             self._core.reply(transaction, 488, now)
             return
         session.description = sdp
-        timer_fields = self._kept(session, transaction.request, now)
+        if session.state in EARLY:
+            session.renewed.add(transaction.request.essentials.sender.tag or "")
+        timer_fields = self._kept(session, transaction.request, now) if session.state is State.UP else []
         fields = [*self._answer_fields(session), SUPPORTED, *timer_fields, _SDP]
         response = response_to(transaction.request, 200, session.local_tag, None, fields, sdp)
-        if transaction.request.method == "UPDATE":
+        if transaction.request.method != "INVITE":
             self._core.transactions.respond(transaction, response, now)
             return
         session.transaction = transaction
@@ -133,29 +140,29 @@ class InDialog:
     # ---- what our side asks
 
     def reoffer(self, session: Session, sdp: bytes, now: Monotonic) -> None:
-        """A re-INVITE with our new offer; its end is told as `ReofferAnswered`."""
+        """A re-INVITE with our new offer, an UPDATE before the answer; its end is told as `ReofferAnswered`."""
+        if session.state in EARLY:
+            self._early.offer(session, sdp, now)
+            return
         if session.state is not State.UP or session.reoffering is not None or session.dialog is None:
             self._core.told.append(ReofferAnswered(session.leg, 491, None))
             return
         session.reoffering = sdp
         if session.reoffered is not None or session.unacknowledged is not None:
-            self._later(session, now)
+            self._early.later(session, now)
         else:
             self._send_reoffer(session, sdp, (), 0, now)
 
     def retry_reoffer(self, session: Session, now: Monotonic) -> None:
+        if session.state in EARLY:
+            self._early.offer_again(session, now)
+            return
         if session.state is not State.UP or session.reoffering is None:
             return
         if session.reoffered is not None or session.unacknowledged is not None:
-            self._later(session, now)
+            self._early.later(session, now)
         else:
             self._send_reoffer(session, session.reoffering, (), 0, now)
-
-    def _later(self, session: Session, now: Monotonic) -> None:
-        """Glare: the caller's side waits 2.1 to 4 s, the callee's 0 to 2 s (RFC 3261 §14.1)."""
-        share = self._core.random.random()
-        wait = 2.1 + 1.9 * share if session.direction == "out" else 2.0 * share
-        self._core.arm(session, "reoffer", round(wait, 2), now)
 
     def _send_reoffer(self, session: Session, sdp: bytes, credentials: Fields, challenges: int, now: Monotonic) -> None:
         assert session.dialog is not None
@@ -205,7 +212,7 @@ class InDialog:
         if session.state is not State.UP or session.reoffering is None:
             return
         if response is not None and response.status == 491:
-            self._later(session, now)
+            self._early.later(session, now)
             return
         proof = None if response is None else self._core.proof(response, invite, session.peer, challenges)
         if proof is not None:

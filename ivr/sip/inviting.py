@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal, cast
 
+from sipmessage import URI
+
 from foundation.endpoints import Address
 from ivr.call import LegId, SavedDialog
 from ivr.sip.callee import addresses
 from ivr.sip.core import ALLOWED, Core, branch_of
 from ivr.sip.dialog import literal
-from ivr.sip.events import InviteRequest
+from ivr.sip.events import InviteRequest, Peer
 from ivr.sip.message import Fields, Request, Response
-from ivr.sip.outcome import WANT_OTHER_CODECS
+from ivr.sip.outcome import WANT_ANOTHER_OFFER
 from ivr.sip.refreshing import asking, wanted_longer
 from ivr.sip.session import Session
 from ivr.sip.values import NameAddress, quote, uri
@@ -82,8 +84,9 @@ def again(core: Core, session: Session, response: Response) -> InviteRequest | N
     request = session.request
     if request is None:
         return None
-    if response.status in WANT_OTHER_CODECS and request.other_offer is not None:
-        return replace(request, offer=request.other_offer, other_offer=None)
+    if response.status in WANT_ANOTHER_OFFER and request.other_offers:
+        following, *left = request.other_offers
+        return replace(request, offer=following(), other_offers=tuple(left))
     if response.status == 422:
         longer = wanted_longer(response, request.session_seconds)
         return None if longer is None else replace(request, session_seconds=longer)
@@ -93,12 +96,16 @@ def again(core: Core, session: Session, response: Response) -> InviteRequest | N
 
 
 def _redirected(core: Core, session: Session, request: InviteRequest, response: Response) -> InviteRequest | None:
-    """The first Contact, best q first, that is an address of the trunk's own network and means the same user: a trunk
-    can send a call elsewhere within itself, never to another number or to somebody else (RFC 3261 §8.1.3.4)."""
+    """The first Contact, best q first, that is an address of the trunk's own network, or a name of it, and means the same
+    user: a trunk can send a call elsewhere within itself, never to another number or to somebody else (RFC 3261
+    §8.1.3.4)."""
     asked = uri(request.request_uri)
     for target in _contacts(response):
-        parts, found = uri(target), literal(target)
-        if asked is None or parts is None or found is None or parts.user != asked.user:
+        parts = uri(target)
+        if asked is None or parts is None or parts.user != asked.user:
+            continue
+        found = literal(target) or _named(request.peer, parts)
+        if found is None:
             continue
         address, transport = found
         owner = core.sources.of(address.host)
@@ -110,6 +117,18 @@ def _redirected(core: Core, session: Session, request: InviteRequest, response: 
             peer = replace(request.peer, destination=address, transport=kind, tcp=None)
             return replace(request, peer=peer, request_uri=target)
     return None
+
+
+def _named(peer: Peer, target: URI) -> tuple[Address, str] | None:
+    """Where a host name leads that means this peer: nothing is looked up for a redirect."""
+    name = (target.host or "").rstrip(".").lower()
+    where = next((address for known, address in peer.names if known == name), None)
+    if where is None:
+        return None
+    transport = (target.parameters.get("transport") or ("tls" if target.scheme == "sips" else peer.transport)).lower()
+    usual = where.port if transport == peer.transport else (5061 if transport == "tls" else 5060)
+    port = usual if target.port is None else target.port
+    return (Address(where.host, port), transport) if 0 < port < 65536 else None
 
 
 def _contacts(response: Response) -> list[str]:

@@ -24,6 +24,8 @@ TIMERS = (
     "cancel",
     "resend",
     "no ACK",
+    "reliable",
+    "no PRACK",
     "reoffer",
     "reoffer silent",
     "refresh",
@@ -156,12 +158,22 @@ class Legs:
         early = session.early_media.get(message.essentials.recipient.tag or "")
         session.allows_update = "update" in message.tokens("Allow")
         self.keep(session, as_caller(message), now)
-        self._core.told.append(Answered(session.leg, sdp_of(message) or early))
+        if (message.essentials.recipient.tag or "") in session.renewed:
+            self._core.told.append(Answered(session.leg, None, renewed=True))
+        else:
+            self._core.told.append(Answered(session.leg, sdp_of(message) or early))
+        self._offer_on(session, now)
 
     def _confirm(self, session: Session, message: Message_, now: Monotonic) -> None:
         session.unacknowledged = None
         self.keep(session, session.timer, now)
         self._core.told.append(Confirmed(session.leg, None if message is None else sdp_of(message)))
+        self._offer_on(session, now)
+
+    def _offer_on(self, session: Session, now: Monotonic) -> None:
+        """An offer of ours that waited to be made again before the answer is made now."""
+        if session.reoffering is not None and session.reoffer_sent is None:
+            self._core.arm(session, "reoffer", 0.0, now)
 
     def keep(self, session: Session, timer: Refresh | None, now: Monotonic) -> None:
         """The session timer from now on, begun anew by each refresh; None: there is none."""
@@ -193,6 +205,7 @@ class Legs:
         early = session.early.get(dialog.remote_tag)
         if early is not None:
             dialog.local_sequence = max(dialog.local_sequence, early.local_sequence)
+            dialog.remote_sequence = early.remote_sequence
         destination, transport = self._core.route(session, dialog)
         sequence = session.invite.essentials.cseq.number
         ack = dialog.request("ACK", self._core.via(transport, destination), session.credentials, sequence=sequence)
@@ -238,8 +251,11 @@ class Legs:
 
     def _send_ringing(self, session: Session, message: Message_, now: Monotonic) -> None:
         assert session.transaction is not None
-        contact = ("Contact", self._core.contact(session.transport, session.destination))
-        self._core.reply(session.transaction, 180, now, tag=session.local_tag, fields=[contact])
+        assert isinstance(message, Response)
+        self._core.transactions.respond(session.transaction, message, now)
+        if session.reliable is not None:
+            self._core.arm(session, "reliable", session.reliable.interval, now)
+            self._core.arm(session, "no PRACK", self._core.times.give_up, now)
 
     def send_ok(self, session: Session, message: Message_, now: Monotonic) -> None:
         """A 2xx to an INVITE, again and again until its ACK (RFC 3261 §13.3.1.4), on every transport."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, cast
 
 from foundation.endpoints import Address
@@ -43,11 +43,13 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One place to try. `name` is what a TLS certificate there must be for: the URI's own domain (RFC 5922 §4)."""
+    """One place to try. `name` is what a TLS certificate there must be for: the URI's own domain (RFC 5922 §4); `server`
+    the name of the machine, where the DNS gave one."""
 
     address: Address
     transport: Transport
     name: str
+    server: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,7 @@ async def locate(target: Target, records: Records, spoken: Sequence[Transport], 
         for server, _ in servers:
             for address in await records.addresses(server.target) if server.target else ():
                 seconds = min(seconds, address.seconds)
-                hops.append(Hop(Address(address.host, server.port), transport, target.host))
+                hops.append(Hop(Address(address.host, server.port), transport, target.host, server.target))
     if not hops:
         raise LookupFailed(f"{target.host} leads to no address")
     return Located(tuple(dict.fromkeys(hops))[:MOST_HOPS], max(seconds, float(LEAST_SECONDS)), target.transport is None)

@@ -52,8 +52,8 @@ SIP: Mapping[int, EndCause | None] = {
     608: EndCause.DECLINED,
 }
 
-WANT_OTHER_CODECS = frozenset({488, 606})
-"""Refusals that another offer may mend: tried once over the same trunk before the next one."""
+WANT_ANOTHER_OFFER = frozenset({488, 606})
+"""Refusals that another offer may mend: the trunk's fault only when it has refused each that we can make."""
 
 
 def ending_of_failure(failed: Failed) -> Ending:

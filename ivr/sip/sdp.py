@@ -15,7 +15,7 @@ from foundation.endpoints import Address
 from foundation.sound import Codec
 from ivr.media import sdes
 from ivr.media.messages import Direction, Remote
-from ivr.sip.encryption import CLEAR, Encryption, Mode, may_carry
+from ivr.sip.encryption import CLEAR, Encryption, Mode, is_secure_profile, may_carry
 
 LARGEST = 16_384
 OUR_TELEPHONE_EVENT = 101
@@ -139,6 +139,12 @@ def speaks(their_offer: bytes, codecs: Sequence[Codec], mode: Mode) -> bool:
     except SdpFault:
         return False
     return True
+
+
+def is_secure(theirs: bytes, mode: Mode) -> bool:
+    """Whether the stream that a call of this mode has of it is of the secure profile. Raises SdpFault."""
+    audio = parse(theirs, mode)
+    return is_secure_profile(_media_parts(audio.medias[audio.line])[2])
 
 
 def parse(data: bytes, mode: Mode = "off") -> Audio:

@@ -31,6 +31,7 @@ class State(StrEnum):
     ABANDONED_CANCELLING = "given up for silence, then CANCEL sent"
     OFFERED = "INVITE came, 100 sent"
     ALERTING = "180 sent"
+    WAITING_FOR_PRACK = "our side answered, and the PRACK of the 180 is awaited"
     ANSWERED = "200 sent, no ACK yet"
     ANSWERED_ENDING = "200 sent, hung up before the ACK"
     UP = "up"
@@ -52,10 +53,12 @@ class Event(StrEnum):
     HANG_UP = "our side hangs up"
     RING = "our side rings"
     ACCEPT = "our side answers"
+    ACCEPT_LATER = "our side answers, and a PRACK must come first"
     REJECT = "our side rejects"
     CANCEL = "CANCEL came"
     ACK = "ACK came"
     NO_ACK = "no ACK for 64*T1"
+    NO_PRACK = "no PRACK for 64*T1"
     BYE = "BYE came"
     LOST = "the other side knows no such call any more"
     BYE_DONE = "BYE answered or timed out"
@@ -80,7 +83,7 @@ class Effect(StrEnum):
     MARK_RANG_OUT = "remember that it rang out"
     SEND_CANCEL = "send CANCEL"
     SEND_BYE = "send BYE"
-    SEND_RINGING = "send 180"
+    SEND_RINGING = "send 180, again and again until its PRACK where it is reliable"
     SEND_OK = "send 200 until the ACK comes"
     SEND_REFUSAL = "send the final refusal"
     SEND_TERMINATED = "send 487"
@@ -164,6 +167,14 @@ TABLE: Mapping[tuple[State, Event], Transition] = {
     (S.ALERTING, E.CANCEL): _WITHDRAWN,
     (S.ALERTING, E.BYE): _WITHDRAWN,
     (S.ALERTING, E.UNANSWERED): _UNANSWERED,
+    (S.ALERTING, E.NO_PRACK): _UNANSWERED,
+    (S.ALERTING, E.ACCEPT_LATER): Transition(S.WAITING_FOR_PRACK),
+    (S.WAITING_FOR_PRACK, E.ACCEPT): _TAKEN,
+    (S.WAITING_FOR_PRACK, E.HANG_UP): _REJECTED,
+    (S.WAITING_FOR_PRACK, E.CANCEL): _WITHDRAWN,
+    (S.WAITING_FOR_PRACK, E.BYE): _WITHDRAWN,
+    (S.WAITING_FOR_PRACK, E.UNANSWERED): _UNANSWERED,
+    (S.WAITING_FOR_PRACK, E.NO_PRACK): _UNANSWERED,
     (S.ANSWERED, E.ACK): Transition(S.UP, (F.STOP_TIMERS, F.CONFIRM)),
     (S.ANSWERED, E.NO_ACK): Transition(S.ENDING, (F.STOP_TIMERS, F.NOTE_NOBODY, F.SEND_BYE)),
     (S.ANSWERED, E.BYE): _THEIR_BYE,
@@ -189,6 +200,21 @@ class Unacknowledged:
     interval: float
 
 
+EARLY = frozenset({S.RINGING, S.OFFERED, S.ALERTING, S.WAITING_FOR_PRACK})
+"""Before the answer, when a dialog may be there already (RFC 3261 §12.1)."""
+
+
+@dataclass(slots=True)
+class Reliable:
+    """A provisional response of ours, sent again until its PRACK comes (RFC 3262 §3). `number` is its RSeq, `holds` what
+    its description is to the INVITE."""
+
+    number: int
+    response: Response
+    interval: float
+    holds: Literal["nothing", "offer", "answer"]
+
+
 @dataclass(slots=True, eq=False)
 class Session:
     """What is known of a leg. `destination` and `transport` are where its INVITE went or came from.
@@ -197,7 +223,10 @@ class Session:
     `early_media` are the descriptions that came with provisional responses, by To tag. `noted` is the event with which
     the leg will end. `description` is the SDP that we sent last, `timer` the session timer. `reoffered` is their
     re-INVITE or UPDATE that waits for our answer, `reoffering` our new offer as long as it is not agreed, `reoffer_sent`
-    its INVITE while that is on its way; `refreshing` says that it is only a refresh of the session timer.
+    its INVITE or UPDATE while that is on its way; `refreshing` says that it is only a refresh of the session timer.
+    `settled` are the To tags of the early dialogs where an offer was answered reliably before the call is (those of
+    `renewed` by an UPDATE of theirs after that), `reliable` our provisional response without a PRACK, `reliable_sent` the
+    last RSeq. `held` is the description of an answer of ours that waits for a PRACK.
     `armed` are the timers that were set and not stopped; they may have gone off.
     """
 
@@ -223,6 +252,11 @@ class Session:
     early: dict[str, Dialog] = field(default_factory=dict)
     early_media: dict[str, bytes] = field(default_factory=dict)
     reliable_seen: dict[str, int] = field(default_factory=dict)
+    settled: set[str] = field(default_factory=set)
+    renewed: set[str] = field(default_factory=set)
+    reliable: Reliable | None = None
+    reliable_sent: int = 0
+    held: bytes = b""
     noted: SipEvent | None = None
     unacknowledged: Unacknowledged | None = None
     reoffered: Transaction | None = None
@@ -235,3 +269,9 @@ class Session:
     timer: Refresh | None = None
     refreshing: bool = False
     armed: set[str] = field(default_factory=set)
+
+    def dialog_with(self, tag: str) -> Dialog | None:
+        """The dialog with that To or From tag of theirs; before an answer there may be several (RFC 3261 §13.2.2.4)."""
+        if self.dialog is None:
+            return self.early.get(tag)
+        return self.dialog if self.dialog.remote_tag == tag else None

@@ -6,7 +6,7 @@ A stranger gets silence. The policy is asked for every datagram, before a byte o
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ivr.sip.events import Credentials
@@ -44,12 +44,23 @@ def desk_networks(networks: Sequence[str]) -> list[Source]:
 
 
 class Sources:
-    """All who may speak. The first match counts, so trunks come before wide desk networks."""
+    """All who may speak. The first match counts, so trunks come before wide desk networks. `changed` is called when others
+    may speak than before."""
 
     def __init__(self, known: Sequence[Source]) -> None:
+        self.changed: Callable[[], None] = lambda: None
+        self.replace(known)
+
+    def replace(self, known: Sequence[Source]) -> None:
         self._known = tuple(known)
         self._names = {one.peer: one for one in known}
         self._cache: dict[str, Source | None] = {}
+        self.changed()
+
+    @property
+    def networks(self) -> list[Network]:
+        """Where those who may speak are, without order."""
+        return [network for one in self._known for network in one.networks]
 
     def of(self, host: str) -> Source | None:
         """Who this host is; None for a stranger. Never raises."""

@@ -273,6 +273,20 @@ def answer_address(request: Request, source: Address, transport: str) -> Address
     return Address(source.host, via.port or (5061 if via.transport == "TLS" else 5060))
 
 
+def mark_received(request: Request, source: Address) -> None:
+    """Write into the topmost Via where the request really came from (RFC 3261 §18.2.1, RFC 3581 §4)."""
+    via = request.essentials.via
+    if "rport" not in via.parameters and via.host == source.host:
+        return
+    marked = dict(via.parameters)
+    marked["received"] = source.host
+    if "rport" in marked:
+        marked["rport"] = str(source.port)
+    hops = [str(Via(via.transport, via.host, via.port, marked)), *request.values("Via")[1:]]
+    rest = [(name, value) for name, value in request.fields if name.lower() != "via"]
+    request.replace_fields([*(("Via", hop) for hop in hops), *rest])
+
+
 def acknowledge_failure(invite: Request, response: Response) -> Request:
     """The ACK for a final response of 300 or more: same branch, To as answered (RFC 3261 §17.1.1.3)."""
     fields = [("Via", invite.values("Via")[0]), ("Max-Forwards", "70")]

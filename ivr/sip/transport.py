@@ -7,10 +7,11 @@ from typing import cast
 
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IListeningPort, IReactorTCP, IReactorTime, IReactorUDP
 from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from foundation.clock import Monotonic
 from foundation.endpoints import Address, Datagram
@@ -18,6 +19,8 @@ from ivr.listen import Listen
 from ivr.sip.certificates import Certificates
 from ivr.sip.endpoint import UserAgent
 from ivr.sip.events import SipEvent
+from ivr.sip.gate import guard
+from ivr.sip.knocking import refuses
 from ivr.sip.streams import Streams
 
 _log = Logger()
@@ -54,6 +57,7 @@ class SipTransport(Service):
         self._timer: IDelayedCall | None = None
         self._armed_for: Monotonic | None = None
         self._flushing = False
+        self._knocks: set[Deferred[None]] = set()
 
     def startService(self) -> None:
         """Bind every `udp` and, where a TCP reactor was given, `tcp` and `tls` listener; raises CannotListenError for
@@ -67,13 +71,22 @@ class SipTransport(Service):
             socket = _Socket(self._received)
             port = self._udp.listenUDP(listen.port, socket, listen.interface, maxPacketSize=65_536)
             self._sockets.append((listen, socket, port))
+        self._agent.sources.changed = self._guard
+        self._guard()
         self.flush()
+
+    def _guard(self) -> None:
+        """Strangers' datagrams end in the kernel, before they wake anybody."""
+        for _, _, port in self._sockets:
+            guard(port, self._agent.sources.networks)
 
     def stopService(self) -> Deferred[list[tuple[bool, Deferred[None] | None]]]:
         self.running = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        for knock in list(self._knocks):
+            knock.cancel()
         sockets, self._sockets = self._sockets, []
         if self._streams is not None:
             self._streams.stop()
@@ -128,12 +141,11 @@ class SipTransport(Service):
             if self._streams is not None:
                 self._streams.send(datagram)
             return
-        host = datagram.destination.host
         for listen, socket, _ in self._sockets:
             # An IPv6 address leaves by an IPv6 socket, and the other way round.
-            if socket.transport is not None and (":" in listen.interface) == (":" in host):
+            if socket.transport is not None and _same_family(listen, datagram.destination):
                 try:
-                    socket.transport.write(datagram.data, (host, datagram.destination.port))
+                    socket.transport.write(datagram.data, (datagram.destination.host, datagram.destination.port))
                 except (OSError, ValueError) as error:  # ValueError: Twisted refuses what is no address
                     self._broken(datagram.destination, "udp", f"{datagram.destination} can't be reached: {error}")
                 return
@@ -145,6 +157,19 @@ class SipTransport(Service):
         self.link_fault(destination, transport, why)
         self._agent.broken(destination, transport, self.now())
         self.flush()
+
+    def knock(self, destination: Address) -> None:
+        """Ask whether anybody listens there by UDP; a refusal is a link that broke."""
+        interfaces = [listen.interface for listen, _, _ in self._sockets if _same_family(listen, destination)]
+        if interfaces:
+            knock = Deferred.fromCoroutine(self._knock(destination, interfaces[0]))
+            self._knocks.add(knock)
+            knock.addErrback(_knock_failed)
+            knock.addCallback(lambda _: self._knocks.discard(knock))
+
+    async def _knock(self, destination: Address, interface: str) -> None:
+        if await refuses(self._udp, self._time, destination, interface):
+            self._broken(destination, "udp", f"{destination} refuses by ICMP: nothing listens there")
 
     def _received(self, data: bytes, source: Address, transport: str = "udp") -> None:
         if self.watch is not None:
@@ -178,6 +203,15 @@ class SipTransport(Service):
         except Exception:  # noqa: BLE001 - shell boundary
             _log.failure("a SIP deadline could not be handled")
         self.flush()
+
+
+def _same_family(listen: Listen, there: Address) -> bool:
+    return (":" in listen.interface) == (":" in there.host)
+
+
+def _knock_failed(failure: Failure) -> None:
+    if failure.check(CancelledError) is None:
+        _log.failure("whether a port is open could not be asked", failure)
 
 
 class _Socket(DatagramProtocol):

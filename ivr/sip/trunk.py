@@ -157,6 +157,8 @@ class Trunk:
             last_error_at=health.last_error_at,
             round_trip_milliseconds=None if health.round_trip is None else health.round_trip * 1000,
             registered_until=health.registered_until_saved,
+            tested_at=health.tested_at,
+            test_fault=health.test_fault,
         )
 
     def _ahead(self) -> int:

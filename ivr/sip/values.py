@@ -19,7 +19,7 @@ from ivr.sip.events import Reason
 TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]+"
 _CSEQ = re.compile(rf"([0-9]{{1,10}})\s+({TOKEN})")
 _VIA = re.compile(
-    rf"SIP\s*/\s*2\.0\s*/\s*(?P<transport>{TOKEN})\s+(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:;,\[\]<>\"]+)"
+    rf"SIP\s*/\s*[0-9]+\.[0-9]+\s*/\s*(?P<transport>{TOKEN})\s+(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:;,\[\]<>\"]+)"
     r"\s*(?::\s*(?P<port>[0-9]{1,5}))?\s*(?P<parameters>;.*)?",
     re.IGNORECASE | re.DOTALL,
 )

@@ -44,4 +44,6 @@ ARABIC = Texts(
     whisper="متصل بخصوص: {title}. اضغط {accept} للقبول.",
     whisper_no_action="متصل لبورخرنت، بدون نداء. اضغط {accept} للقبول.",
     desk_lost="انقطع الاتصال. يتم تحويلك مرة أخرى.",
+    written_after_close="انتهت عملية Burgernet هذه. شكراً لرسالتك. عند الخطر اتصل بـ 112.",
+    written_stop="لن تصلك رسائل أخرى من Burgernet. للعودة سجّل في burgernet.nl.",
 )

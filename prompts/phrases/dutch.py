@@ -37,4 +37,6 @@ DUTCH = Texts(
     whisper="Beller voor: {title}. Toets {accept} om aan te nemen.",
     whisper_no_action="Beller voor Burgernet, zonder actie. Toets {accept} om aan te nemen.",
     desk_lost="De verbinding is verbroken. U wordt opnieuw doorverbonden.",
+    written_after_close="Bedankt voor uw bericht. Deze Burgernet-actie is afgelopen. Is er gevaar? Bel 112.",
+    written_stop="U krijgt geen sms van Burgernet meer. Weer meedoen? Meld u opnieuw aan op burgernet.nl.",
 )

@@ -52,4 +52,6 @@ ENGLISH = Texts(
     whisper="Caller about: {title}. Press {accept} to accept.",
     whisper_no_action="Caller for Burgernet, without an action. Press {accept} to accept.",
     desk_lost="The connection was lost. You are being connected again.",
+    written_after_close="Thank you for your message. This Burgernet alert has ended. Is there danger? Call 112.",
+    written_stop="You will get no more texts from Burgernet. Join again? Sign up at burgernet.nl.",
 )

@@ -58,4 +58,6 @@ FRENCH = Texts(
     whisper="Appel au sujet de : {title}. Appuyez sur {accept} pour accepter.",
     whisper_no_action="Appel pour Burgernet, sans action. Appuyez sur {accept} pour accepter.",
     desk_lost="La communication a été coupée. Nous vous remettons en relation.",
+    written_after_close="Merci de votre message. Cette alerte Burgernet est terminée. Un danger ? Appelez le 112.",
+    written_stop="Vous ne recevrez plus de SMS de Burgernet. Pour revenir, inscrivez-vous sur burgernet.nl.",
 )

@@ -55,4 +55,6 @@ GERMAN = Texts(
     whisper="Anrufer wegen: {title}. Drücken Sie {accept}, um anzunehmen.",
     whisper_no_action="Anrufer für Burgernet, ohne Aktion. Drücken Sie {accept}, um anzunehmen.",
     desk_lost="Die Verbindung wurde unterbrochen. Sie werden erneut verbunden.",
+    written_after_close="Danke für Ihre Nachricht. Diese Burgernet-Aktion ist beendet. Gefahr? Rufen Sie 112 an.",
+    written_stop="Sie bekommen keine SMS von Burgernet mehr. Wieder dabei sein? Anmelden auf burgernet.nl.",
 )

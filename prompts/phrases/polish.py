@@ -53,4 +53,6 @@ POLISH = Texts(
     whisper="Rozmówca w sprawie: {title}. Naciśnij {accept}, aby odebrać.",
     whisper_no_action="Rozmówca do Burgernet, bez akcji. Naciśnij {accept}, aby odebrać.",
     desk_lost="Połączenie zostało przerwane. Łączymy ponownie.",
+    written_after_close="Ta akcja Burgernet jest zakończona. Niebezpieczeństwo? Dzwoń: 112.",
+    written_stop="Nie będzie więcej SMS-ów od Burgernet. Zapisy: burgernet.nl.",
 )

@@ -56,3 +56,7 @@ class Texts:
     """{accept}"""
     desk_lost: str
     """The desk's leg broke; the caller is put through again."""
+    written_after_close: str
+    """By SMS, to who writes about an action that is over; short, since it is to cost one segment."""
+    written_stop: str
+    """By SMS, to who asked for no more of them; as short."""

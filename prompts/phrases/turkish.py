@@ -53,4 +53,6 @@ TURKISH = Texts(
     whisper="Arayan var, konu: {title}. Kabul etmek için {accept} tuşuna basın.",
     whisper_no_action="Burgernet için arayan var, çağrı yok. Kabul etmek için {accept} tuşuna basın.",
     desk_lost="Bağlantı koptu. Yeniden bağlanıyorsunuz.",
+    written_after_close="Bu Burgernet çalışması sona erdi. Tehlike var mı? 112'yi arayın.",
+    written_stop="Burgernet'ten artık SMS almayacaksınız. Yeniden katılım: burgernet.nl",
 )

@@ -9,6 +9,9 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from twisted.internet.defer import Deferred
+
+from foundation.telephone_numbers import PhoneNumber
 from gateway.store.writer import InlineWriter
 from tests.acceptance.scripted_channels import Left, ScriptedChannel
 from tests.acceptance.town import Town
@@ -81,6 +84,15 @@ class FragileTown(Town):
 
             return act_if_alive
 
+        async def recall(number: PhoneNumber, peer: str, reference: str) -> bool | None:
+            if not self.fuse.boundary("before a recall"):
+                await Deferred()
+            answer = await taken_back(number, peer, reference)
+            if not self.fuse.boundary("after a recall"):
+                await Deferred()
+            return answer
+
+        taken_back, channel.recall = channel.recall, recall  # type: ignore[method-assign]  # as above
         channel.send = guarded("before send", send)  # type: ignore[method-assign]  # as above
         channel.cancel = guarded("before cancel", cancel)  # type: ignore[method-assign]  # as above
         channel._leave = guarded("before the wire", leave)  # type: ignore[method-assign]  # as above

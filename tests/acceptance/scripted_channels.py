@@ -37,7 +37,7 @@ Step = tuple[float, AttemptEvent]
 """Seconds after it left, and what the channel tells then."""
 
 TRUNK = Wire(peer="kpn", reference="call@burgernet")
-SMSC = Wire(peer="main", segments=1)
+SMSC = Wire(peer="main", reference="id", segments=1)
 
 
 def hears() -> list[Step]:
@@ -79,7 +79,8 @@ class Left:
 
 @dataclass
 class ScriptedChannel:
-    """A `gateway.engine.channel.Channel`. `scripts`: by number, a list of steps a try; `usual` for everybody else."""
+    """A `gateway.engine.channel.Channel`. `scripts`: by number, a list of steps a try; `usual` for everybody else.
+    `recalls`: by number, what the peer says to taking back what it accepted; where empty it is not asked."""
 
     name: ChannelName
     clock: Clock
@@ -96,6 +97,8 @@ class ScriptedChannel:
     failures: list[BaseException] = field(default_factory=list)
     in_use: int = 0
     most_in_use: int = 0
+    recalls: dict[str, bool | None] = field(default_factory=dict)
+    recalled: list[str] = field(default_factory=list)
     prepared: list[Message] = field(default_factory=list)
     prepare_fails: int = 0
     _running: dict[AttemptId, list[object]] = field(default_factory=dict)
@@ -173,6 +176,13 @@ class ScriptedChannel:
             if call.active():
                 call.cancel()
         self._end(attempt, Ended(self.cancel_ends_with, TRUNK))
+
+    def recalling(self) -> frozenset[str]:
+        return self.peers if self.recalls else frozenset()
+
+    async def recall(self, number: PhoneNumber, peer: str, reference: str) -> bool | None:
+        self.recalled.append(number.e164)
+        return self.recalls.get(number.e164, False)
 
     def numbers(self, message: MessageKind = MessageKind.ALERT) -> list[str]:
         """Whom it left for, in order."""

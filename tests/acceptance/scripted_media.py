@@ -13,6 +13,7 @@ from foundation.sound import Sound
 from ivr.media.messages import (
     Beep,
     Digit,
+    LegClosed,
     MediaFlowing,
     MediaLegId,
     Played,
@@ -27,6 +28,7 @@ from ivr.media.port import MediaEvent, MediaLeg
 from tests.acceptance.scripted_people import Line, ScriptedLibrary
 
 _LEG = MediaLegId(0)
+_PACKETS = 500
 
 
 class ScriptedMediaLeg(MediaLeg):
@@ -47,6 +49,7 @@ class ScriptedMediaLeg(MediaLeg):
         self._recording: tuple[Path, float, int] | None = None
         self._bridged: ScriptedMediaLeg | None = None
         self._listened_to = False
+        self._received = 0
 
     @property
     def address(self) -> Address:
@@ -66,6 +69,7 @@ class ScriptedMediaLeg(MediaLeg):
             self._go_on()
 
     def flows(self) -> None:
+        self._received = _PACKETS
         self._tell(MediaFlowing(_LEG, 0))
 
     def play(self, sound: Sound, *, report_at: int | None = None, stop_on_digits: str = "") -> PlayId:
@@ -128,7 +132,10 @@ class ScriptedMediaLeg(MediaLeg):
     def close(self) -> None:
         self._forget_calls()
         self.unbridge()
-        self.closed = True
+        if not self.closed:
+            self.closed = True
+            lost = _PACKETS if self.line.script.reports_nothing_arrives else None
+            self._tell(LegClosed(_LEG, 0, _PACKETS, self._received, 0, 0.0, lost))
 
     def pressed(self, key: str) -> None:
         """The person pressed a key: it cuts a sound that it may cut, goes through a bridge, and is told."""

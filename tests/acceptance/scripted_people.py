@@ -57,6 +57,7 @@ class Script:
     fate: Ending | None = None
     never_answers: bool = False
     silent: bool = False
+    reports_nothing_arrives: bool = False
     steps: list[Callable[[Line], Coroutine[Deferred[Any], Any, None]]] = field(default_factory=list)
 
 
@@ -155,6 +156,11 @@ class Person:
     def is_silent(self) -> Person:
         """Sends no sound of their own: a phone with silence suppression, or a voicemail box."""
         self._script.silent = True
+        return self
+
+    def reports_that_nothing_arrives(self) -> Person:
+        """Their RTCP says that none of our sound is heard there."""
+        self._script.reports_nothing_arrives = True
         return self
 
     def is_voicemail(self) -> Person:

@@ -15,8 +15,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock, deferLater
 from twisted.python.failure import Failure
 
 from foundation.clock import Clocks, Monotonic, Saved
@@ -30,6 +30,7 @@ from sms.events import (
     Reply,
     Segmented,
     SmscStatus,
+    Taken,
     TextListener,
     TextRequest,
     Uncertain,
@@ -59,6 +60,8 @@ class TextPerson:
 
     receipts: tuple[str | None, ...] = ("DELIVRD",)
     receipt_seconds: float = RECEIPT_SECONDS
+    state: str | None = None
+    takes_back: bool | None = False
     command_status: int = status.OK
     answers: bool = True
     message_references: bool = True
@@ -69,6 +72,14 @@ class TextPerson:
     def is_receipted(self, *receipts: str | None, after: float = RECEIPT_SECONDS) -> None:
         """One state a part (`UNDELIV`, …); None is no receipt."""
         self.receipts, self.receipt_seconds = receipts, after
+
+    def is_queried(self, state: str | None) -> None:
+        """What the SMSC says to query_sm, whatever its receipts said; None: nothing."""
+        self.state = state
+
+    def is_taken_back(self, answer: bool | None) -> None:
+        """Whether cancel_sm succeeds; None: no answer comes."""
+        self.takes_back = answer
 
     def is_refused(self, command_status: int) -> None:
         self.command_status = command_status
@@ -85,6 +96,9 @@ class ScriptedTexts:
         self.sent: list[Sent] = []
         self.down: set[str] = set()
         self.cancelled: list[int] = []
+        self.queried: list[Taken] = []
+        self.taken_back: list[Taken] = []
+        self.spared = 10
         self.refused_deliveries = 0
         self._clock = clock
         self._clocks = clocks
@@ -137,8 +151,8 @@ class ScriptedTexts:
     def release(self, number: PhoneNumber, segments: int) -> None:
         self._taken -= self._reserved[number].pop(0)[1]
 
-    def segment(self, text: str) -> Segmented:
-        return segment(text)
+    def segment(self, text: str, language: str = "nl") -> Segmented:
+        return segment(text, language=language)
 
     def submit(self, request: TextRequest) -> None:
         made = self._reserved[request.number]
@@ -157,6 +171,25 @@ class ScriptedTexts:
             del self._leaving[reference]
         else:
             self.cancelled.append(reference)
+
+    def spare(self, smsc: str) -> int:
+        return 0 if smsc in self.down or self._taken else self.spared
+
+    def query(self, taken: Taken) -> Deferred[Receipt | None]:
+        self.queried.append(taken)
+        state = self._people[taken.number].state
+        receipt = None if state is None else self._receipt(taken.message_id, taken.number, state, None, taken.smsc)
+        return deferLater(self._clock, RESPONSE_SECONDS, lambda: receipt)
+
+    def taking_back(self) -> frozenset[str]:
+        return frozenset(self._names)
+
+    def take_back(self, taken: Taken) -> Deferred[bool | None]:
+        if taken.smsc in self.down:
+            return succeed(None)
+        self.taken_back.append(taken)
+        answer = self._people[taken.number].takes_back
+        return deferLater(self._clock, RESPONSE_SECONDS, lambda: answer)
 
     def smscs(self) -> list[SmscStatus]:
         return [

@@ -163,6 +163,9 @@ class ScriptedTelephone:
         now = Monotonic(self._clock.seconds())
         return [trunk.status(now) for trunk in self.group.trunks.values()]
 
+    def note_test(self, trunk: str, fault: str | None) -> None:
+        self.group.trunks[trunk].health.tested(fault, self._clocks.saved_now())
+
     async def end_orphans(self, dialogs: list[SavedDialog]) -> None:
         """Ends the lines that an earlier telephone left up, after the time that an answer takes."""
         for dialog in dialogs:

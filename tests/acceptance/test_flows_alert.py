@@ -72,9 +72,9 @@ class Story:
     def closing(self, seconds: float = 60) -> ClosingHeard:
         async def run() -> None:
             message = await self.telephone.library.speech(MESSAGE)
-            call = await self.telephone.dial(ToTrunk("kpn", NUMBER, 25))
-            await call.answered()
-            self.results.append(await closing(call, message, ClosingManner(), self.told.heard))
+            self.call = await self.telephone.dial(ToTrunk("kpn", NUMBER, 25))
+            await self.call.answered()
+            self.results.append(await closing(self.call, message, ClosingManner(), self.told.heard))
 
         self._run(run(), seconds)
         result = self.results[-1]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from gateway.domain.attempt import Ended, Sent
-from gateway.domain.outcomes import Outcome
+from gateway.domain.outcomes import MessageKind, Outcome
 from ivr.call import Overheard
 from ivr.flows.alert import AlertManner, Meaning
 from ivr.flows.ear import TABLE, Believed, Ear, Sign
-from tests.acceptance.scripted_telephone import advance
+from tests.acceptance.scripted_telephone import EPOCH, advance
 from tests.acceptance.test_flows_alert import MESSAGE, Story
 from tests.acceptance.test_flows_voice import Story as VoiceStory
 
@@ -129,6 +129,80 @@ def test_an_attempt_whose_machine_was_picked_up_is_confirmed() -> None:
     attempt = story.send()
     advance(story.clock, 120)
     assert story.outcome(attempt) is Outcome.HEARD_CONFIRMED
+
+
+def test_a_closing_is_said_from_its_start_after_a_machines_beep() -> None:
+    story = Story()
+    story.person.talks(5.0).waits(0.5).beeps()
+    heard = story.closing()
+    assert (heard.machine, heard.enough) == (True, False)
+    assert story.told.news == [], "a machine has heard nothing"
+    # At once, after the greeting, after the beep.
+    assert story.person.heard == [MESSAGE] * 3
+    assert story.call is not None
+    assert story.call.heard_milliseconds == len(MESSAGE) * 60, "the machine holds all of it"
+    assert story.call.record.ended_at is not None
+    # Answered after 5 s, begins anew when the beep is over; nobody waits for a machine's key.
+    over = (story.call.record.ended_at - EPOCH).total_seconds()
+    assert over == pytest.approx(5 + 0.2 + 5.6 + 0.5 + 0.4 + SECONDS, abs=0.5)
+
+
+def test_a_greeting_longer_than_the_closing_is_waited_for() -> None:
+    story = Story()
+    story.person.talks(SECONDS + 12).beeps()
+    heard = story.closing(120)
+    assert (heard.machine, heard.enough) == (True, False)
+    assert story.told.news == []
+    assert story.person.heard[-1] == MESSAGE
+
+
+def test_whoever_talks_over_the_closing_hears_it_from_its_start_once() -> None:
+    story = Story()
+    story.person.talks(2.6).waits(0.5).talks(3.0)
+    heard = story.closing()
+    assert story.person.heard == [MESSAGE, MESSAGE]
+    assert (heard.enough, heard.machine) == (True, False)
+    assert story.told.news == ["heard"]
+
+
+def test_a_short_hello_does_not_begin_the_closing_anew() -> None:
+    story = Story()
+    story.person.talks(1.2)
+    assert story.closing().enough
+    assert story.person.heard == [MESSAGE]
+
+
+def test_whoever_talks_through_all_of_the_closing_has_heard_it() -> None:
+    story = Story()
+    story.person.talks(SECONDS + 40)
+    heard = story.closing()
+    assert (heard.machine, heard.enough) == (False, True)
+    assert story.person.heard == [MESSAGE]
+
+
+def test_a_key_in_a_machines_closing_is_a_person_who_picked_up() -> None:
+    story = Story()
+    story.person.talks(1.0).beeps().waits(1.0).presses("1")
+    heard = story.closing()
+    assert (heard.machine, heard.enough, heard.repeats) == (False, True, 1)
+
+
+def test_a_machine_that_cuts_the_closing_short_is_a_machine_still() -> None:
+    story = Story()
+    story.person.talks(1.0).beeps().waits(0.5).hangs_up()
+    heard = story.closing()
+    assert heard.machine
+    assert heard.ending is not None
+
+
+def test_a_closing_that_met_a_machine_ends_as_voicemail() -> None:
+    story = VoiceStory()
+    story.person.talks(5.0).waits(0.3).beeps()
+    attempt = story.send(kind=MessageKind.CLOSING)
+    advance(story.clock, 120)
+    assert story.kinds(attempt) == [Sent, Ended]
+    assert story.outcome(attempt) is Outcome.VOICEMAIL
+    assert story.nothing_leaked()
 
 
 def test_a_call_is_kept_from_the_moment_that_it_is_placed() -> None:

@@ -34,6 +34,7 @@ def test_a_caller_reaches_the_newest_action_that_reached_them(tmp_path: Path) ->
     found = town.wait(town.engine.actions_of(PhoneNumber(ONE), 3_600.0))
     assert [each.action for each in found] == [second, first]
     assert found[0].owner == DESK.id
+    assert all(each.running for each in found)
     assert found[0].distance_metres == pytest.approx(300, abs=1)
     assert town.wait(town.engine.actions_of(PhoneNumber(TWO), 3_600.0)) == []
 
@@ -46,7 +47,8 @@ def test_after_the_grace_an_action_has_no_callers(tmp_path: Path) -> None:
     town.passes(30)
     town.closes(action)
     town.passes(600)
-    assert town.wait(town.engine.actions_of(PhoneNumber(ONE), 3_600.0))
+    (found,) = town.wait(town.engine.actions_of(PhoneNumber(ONE), 3_600.0))
+    assert not found.running
     assert not town.wait(town.engine.actions_of(PhoneNumber(ONE), 60.0))
 
 

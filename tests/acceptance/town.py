@@ -255,5 +255,7 @@ def _again(channel: ScriptedChannel) -> ScriptedChannel:
         channel.refused,
         on_left=channel.on_left,
         left=channel.left,
+        recalls=channel.recalls,
+        recalled=channel.recalled,
         _tries=channel._tries,
     )

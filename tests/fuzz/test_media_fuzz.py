@@ -7,6 +7,7 @@ from ivr.media import rtcp, sdes
 from ivr.media.messages import Bridge, CloseLeg, Listen, Play, Record, SrtpKeys
 from ivr.media.rtp import is_rtcp, packet, parse
 from ivr.media.srtp import Protection
+from tests.fuzz.cases import SHAPED_TIMES, counts
 from tests.unit.media.media_line import FAR, STRANGER, Line, remote
 
 _like_rtp = st.builds(
@@ -47,13 +48,14 @@ _datagrams = st.lists(
 
 
 @given(st.binary(max_size=200))
+@settings(max_examples=100 * SHAPED_TIMES)
 def test_any_bytes_have_a_header_within_them_or_none(data):
     is_rtcp(data)
     header = parse(data)
     assert header is None or 12 <= header.start <= header.end <= len(data)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150 * SHAPED_TIMES, deadline=None)
 @given(_datagrams, st.sampled_from(["PCMA", "PCMU", "G722"]))
 def test_garbage_at_a_bridge_with_a_recording_raises_nothing_and_spares_the_neighbour(datagrams, codec):
     sound = bytes(range(1, 161)) * 50
@@ -67,24 +69,26 @@ def test_garbage_at_a_bridge_with_a_recording_raises_nothing_and_spares_the_neig
     for data, source in datagrams:
         line.arrive(0, data, source)
         line.run(0.01)
+    counts["rtp at a line, shaped"] += len(datagrams)
     line.run(1.3)
     assert line.payload(2)[: len(sound)] == sound
     written = sum(len(order.samples) for order in line.orders if hasattr(order, "samples"))
     assert written <= 2 * 8 * 2000
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100 * SHAPED_TIMES, deadline=None)
 @given(st.lists(_event, max_size=60))
 def test_a_flood_of_events_tells_no_more_presses_than_packets(events):
     line = Line()
     line.open(0, remote())
     for data in events:
         line.arrive(0, data)
+    counts["rtp at a line, shaped"] += len(events)
     line.run(1)
     assert len(line.events) <= len(events) + 2
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100 * SHAPED_TIMES, deadline=None)
 @given(_datagrams, st.sampled_from(["PCMA", "PCMU", "G722"]), st.sampled_from([10, 20, 30, 60]), st.integers(0, 50))
 def test_garbage_at_legs_that_are_listened_to_and_converted_raises_nothing(datagrams, codec, milliseconds, close_at):
     sound = bytes(range(1, 161)) * 50
@@ -101,18 +105,21 @@ def test_garbage_at_legs_that_are_listened_to_and_converted_raises_nothing(datag
         line.run(0.01)
         if number == close_at:
             line.tell(CloseLeg(0, 1))
+    counts["rtp at a line, shaped"] += len(datagrams)
     line.run(1.3)
     assert line.payload(2)[: len(sound)] == sound
     assert {len(data) for _, data in line.sent[1]} <= {12 + 8 * milliseconds}
 
 
 @given(st.binary(max_size=300))
+@settings(max_examples=100 * SHAPED_TIMES)
 def test_any_report_is_read_or_refused(data):
     for prefix in (b"", b"\x81\xc8\x00\x0c", b"\x9f\xc9\x00\xf8"):
         rtcp.parse(prefix + data)
 
 
 @given(st.text(max_size=120) | st.from_regex(r"[0-9]{1,3} AES_CM_128_HMAC_SHA1_80 inline:[A-Za-z0-9+/=|:;^]{0,60}"))
+@settings(max_examples=100 * SHAPED_TIMES)
 def test_any_crypto_line_is_read_or_passed_over(value):
     crypto = sdes.parse(value)
     assert crypto is None or sdes.parse(str(crypto)) == crypto
@@ -122,6 +129,7 @@ _protection = Protection(SrtpKeys("AES_CM_128_HMAC_SHA1_80", bytes(30), bytes(ra
 
 
 @given(st.binary(max_size=2048) | _like_rtp)
+@settings(max_examples=100 * SHAPED_TIMES)
 def test_nothing_without_the_key_is_taken(data):
     assert _protection.unprotect(data) is None
     assert _protection.unprotect_report(data) is None

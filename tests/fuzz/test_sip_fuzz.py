@@ -1,11 +1,7 @@
-"""Whatever a peer sends: the parsers raise their own fault or nothing, the user agent nothing at all, and memory ends.
-
-`HYPOTHESIS_PROFILE=long` makes more than a million cases of it.
-"""
+"""Whatever a peer sends: the parsers raise their own fault or nothing, the user agent nothing at all, and memory ends."""
 
 from __future__ import annotations
 
-import os
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -21,9 +17,9 @@ from ivr.sip.framing import Framer, StreamFault
 from ivr.sip.message import MessageFault, parse
 from ivr.sip.sdp import Local, SdpFault, agreed, answer
 from ivr.sip.sources import Sources, desk_networks
+from tests.fuzz.cases import SHAPED_TIMES, counts
 from tests.unit.sip.pair import ANSWER, HERE, OFFER, OURS, THEIRS, Pair, kind
 
-_TIMES = 300 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 1
 _SEEDS = [path.read_bytes() for path in sorted((Path(__file__).parents[1] / "vectors" / "sip").glob("*/*.sip"))]
 _CHUNKS = [
     b"\r\n",
@@ -83,8 +79,9 @@ def mutated(draw: st.DrawFn, seeds: list[bytes]) -> bytes:
 
 
 @given(st.one_of(st.binary(max_size=400), mutated(_SEEDS + _CALLS)))
-@settings(max_examples=1500 * _TIMES, deadline=None)
+@settings(max_examples=1500 * SHAPED_TIMES, deadline=None)
 def test_the_parser_raises_its_own_fault_only(data: bytes) -> None:
+    counts["parser, shaped"] += 1
     try:
         message = parse(data)
     except MessageFault:
@@ -98,8 +95,9 @@ def test_the_parser_raises_its_own_fault_only(data: bytes) -> None:
         mutated([OFFER, ANSWER, OFFER + b"a=ptime:30\r\na=sendonly\r\nm=video 1 RTP/AVP 3\r\n"]),
     )
 )
-@settings(max_examples=1500 * _TIMES, deadline=None)
+@settings(max_examples=1500 * SHAPED_TIMES, deadline=None)
 def test_descriptions_raise_their_own_fault_only(data: bytes) -> None:
+    counts["sdp, shaped"] += 1
     for read in (
         lambda: answer(data, Local(Address("10.0.0.1", 20000), 1), ("PCMA", "PCMU")),
         lambda: agreed(data, ("PCMA",)),
@@ -111,9 +109,10 @@ def test_descriptions_raise_their_own_fault_only(data: bytes) -> None:
 
 
 @given(messages=st.lists(mutated(_SEEDS + _CALLS), max_size=12), seed=st.integers(0, 2**16))
-@settings(max_examples=300 * _TIMES, deadline=None)
+@settings(max_examples=300 * SHAPED_TIMES, deadline=None)
 def test_the_user_agent_survives_whatever_its_peer_says(messages: list[bytes], seed: int) -> None:
     """In the middle of a call, with commands of our own in between; afterwards everything is forgotten."""
+    counts["transactions, shaped"] += len(messages)
     chance = random.Random(seed)
     pair = Pair()
     pair.set_up()
@@ -132,9 +131,10 @@ def test_the_user_agent_survives_whatever_its_peer_says(messages: list[bytes], s
 
 
 @given(pieces=st.lists(mutated(_SEEDS + _CALLS), max_size=6), cuts=st.lists(st.integers(1, 700), max_size=30))
-@settings(max_examples=300 * _TIMES, deadline=None)
+@settings(max_examples=300 * SHAPED_TIMES, deadline=None)
 def test_a_stream_is_followed_or_given_up(pieces: list[bytes], cuts: list[int]) -> None:
     """What is cut out does not depend on how it arrived."""
+    counts["streams, shaped"] += 1
     data = b"".join(pieces)
 
     def cut(sizes: list[int]) -> list[bytes]:
@@ -151,7 +151,6 @@ def test_a_stream_is_followed_or_given_up(pieces: list[bytes], cuts: list[int]) 
     assert in_pieces[: len(whole)] == whole[: len(in_pieces)]
 
 
-_ACTS = ["here", "hold", "ring", "answer", "reject", "there"]
 _REGISTERS = [
     b"REGISTER sip:gateway SIP/2.0\r\nVia: SIP/2.0/UDP 10.1.0.7;branch=z9hG4bKr;rport\r\nFrom: <sip:desk-7@gateway>;tag=1"
     b"\r\nTo: <sip:desk-7@gateway>\r\nCall-ID: r\r\nCSeq: 7 REGISTER\r\nContact: <sip:desk-7@10.1.0.7>;expires=60;q=0.5\r\n"
@@ -161,8 +160,9 @@ _REGISTERS = [
 
 
 @given(messages=st.lists(mutated(_REGISTERS + _SEEDS), max_size=8))
-@settings(max_examples=300 * _TIMES, deadline=None)
+@settings(max_examples=300 * SHAPED_TIMES, deadline=None)
 def test_the_registrar_survives_whatever_a_phone_says(messages: list[bytes]) -> None:
+    counts["registrar, shaped"] += len(messages)
     sources = Sources(desk_networks(["10.1.0.0/16"]))
     agent = UserAgent({"udp": OURS}, sources, lambda uri: True, random.Random(1), desks={"desk-7": "secret"})
     phone = Address("10.1.0.7", 5060)
@@ -184,11 +184,12 @@ def test_the_registrar_survives_whatever_a_phone_says(messages: list[bytes]) -> 
     ),
     seconds=st.sampled_from([0, 90, 1800]),
 )
-@settings(max_examples=300 * _TIMES, deadline=None)
+@settings(max_examples=300 * SHAPED_TIMES, deadline=None)
 def test_every_call_has_one_end_whatever_the_wire_does(
     fates: list[list[float]], acts: list[tuple[str, float]], seconds: int
 ) -> None:
     """Two real user agents, a wire that loses, doubles and reorders, and people who do whatever comes to mind."""
+    counts["calls on a bad wire"] += 1
     turn = [0]
 
     def fate(datagram: Datagram, from_here: bool) -> list[float]:

@@ -1,9 +1,5 @@
-"""Whatever octets come, the codec raises nothing but Malformed and a bind nothing at all.
+"""Whatever octets come, the codec raises nothing but Malformed and a bind nothing at all."""
 
-The usual run takes a second or two; with `HYPOTHESIS_PROFILE=long` (`make fuzz`) it is a million PDUs.
-"""
-
-import os
 import random
 
 import pytest
@@ -20,9 +16,9 @@ from sms.protocol import Pdu, decode, encode
 from sms.receipt import read_receipt
 from sms.session import Session
 from sms.wire import RESPONSE, Frame, Framer, Malformed
+from tests.fuzz.cases import CASES, counts, mutated
 from tests.unit.sms.pair import Pair, smsc_settings, text
 
-CASES = 1_000_000 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 20_000
 PHONE = SmeAddress(1, 1, b"31612345678")
 RECEIPT = b"id:77 sub:001 dlvrd:001 submit date:2601011200 done date:2601011201 stat:DELIVRD err:000 text:hallo"
 SEEDS: tuple[Pdu, ...] = (
@@ -43,28 +39,13 @@ SEEDS: tuple[Pdu, ...] = (
 )
 
 
-def _mutated(octets: bytes, chance: random.Random) -> bytes:
-    changed = bytearray(octets)
-    for _ in range(chance.randint(1, 4)):
-        place = chance.randrange(len(changed)) if changed else 0
-        match chance.randrange(4):
-            case 0 if changed:
-                changed[place] = chance.randrange(256)
-            case 1 if changed:
-                del changed[place : place + chance.randint(1, 8)]
-            case 2:
-                changed[place:place] = chance.randbytes(chance.randint(1, 8))
-            case _:
-                changed[place:] = b""
-    return bytes(changed)
-
-
 def test_mutated_pdus_raise_only_malformed_and_those_that_are_read_round_trip() -> None:
     chance = random.Random(20261124)
     read = 0
     for case in range(CASES):
         seed = SEEDS[case % len(SEEDS)]
-        frame = Frame(seed.command_id, 0, 1, _mutated(seed.encode(), chance))
+        counts["smpp"] += 1
+        frame = Frame(seed.command_id, 0, 1, mutated(seed.encode(), chance))
         try:
             pdu = decode(frame)
             if isinstance(pdu, DeliverSm | DataSm):
@@ -86,7 +67,7 @@ def test_a_bind_survives_mutated_streams() -> None:
         pair.centre.refuses = lambda number: None
         items = [text() for _ in range(3)]
         pair.submit(*items)
-        rest = _mutated(stream, chance)
+        rest = mutated(stream, chance)
         while rest:
             size = chance.randint(1, 400)
             pair.give(rest[:size])

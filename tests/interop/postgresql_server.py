@@ -10,14 +10,15 @@ import tempfile
 from pathlib import Path
 
 _SECONDS = "30"
-# The tests stop the server and never pull the plug, so that no fsync is needed to lose nothing.
-_SETTINGS = ("fsync=off", "max_connections=200", "log_min_messages=fatal")
+_SETTINGS = ("max_connections=200", "log_min_messages=fatal")
 
 
 class PostgresqlServer:
-    """`initdb` refuses to run as root: then it is user `postgres` who does."""
+    """`initdb` refuses to run as root: then it is user `postgres` who does. The tests stop the server and never pull the
+    plug, so that it loses nothing without `durable` either."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
+        self._settings = _SETTINGS if durable else (*_SETTINGS, "fsync=off")
         self._programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
         self._directory = Path(tempfile.mkdtemp(prefix="postgresql-"))
         if os.geteuid() == 0:
@@ -33,7 +34,7 @@ class PostgresqlServer:
 
     def start(self) -> None:
         settings = (f"port={self.port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={self._directory}")
-        options = " ".join(f"-c {each}" for each in (*settings, *_SETTINGS))
+        options = " ".join(f"-c {each}" for each in (*settings, *self._settings))
         log = str(self._directory / "log")
         self._run("pg_ctl", "start", "--wait", f"--timeout={_SECONDS}", f"--log={log}", f"--options={options}")
 

@@ -27,18 +27,33 @@ class Seen:
 
 
 class SippPeople:
-    """`sipp` with the scenario `people.xml`, tracing every message to a file."""
+    """`sipp` with the scenario `people.xml`, tracing every message to a file. `echo`: sound comes back to who sends it.
+    `listens_at`: the port that people name for their sound, where SIPp itself is not to have it. `at_once`: how many calls
+    it can have."""
 
-    def __init__(self, directory: Path, port: int, *, trace: bool = True) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        port: int,
+        *,
+        trace: bool = True,
+        echo: bool = False,
+        listens_at: int | None = None,
+        at_once: int = 2000,
+    ) -> None:
         self.port = port
         self._trace = directory / f"sipp-{port}.messages"
         media_port = 40000 + free_port() % 10000 * 2
         tracing = ["-trace_msg", "-message_file", str(self._trace), "-message_overwrite", "false"] if trace else []
+        scenario = _SCENARIO
+        if listens_at is not None:
+            scenario = directory / f"people-{port}.xml"
+            scenario.write_text(_SCENARIO.read_text().replace("[media_port]", str(listens_at)))
         self._process = subprocess.Popen(
             [
-                "sipp", "-sf", str(_SCENARIO), "-i", "127.0.0.1", "-p", str(port), "-mp", str(media_port),
-                "-nostdin", "-l", "2000",
-                "-nd", *tracing,
+                "sipp", "-sf", str(scenario), "-i", "127.0.0.1", "-p", str(port), "-mp", str(media_port),
+                "-nostdin", "-l", str(at_once),
+                "-nd", *tracing, *(["-rtp_echo"] if echo else []),
             ],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=directory,
         )  # fmt: skip

@@ -12,42 +12,55 @@ from typing import IO, Any
 
 from tests.daemon import eventually
 
-_SCRIPT = Path(__file__).with_name("node_smpp") / "crowd.js"
+_SCRIPTS = Path(__file__).with_name("node_smpp")
 
 
-class Crowd:
-    """node-smpp. `response` and `slow_response` (to a part of a long message) in milliseconds."""
+class NodeCentre:
+    """node-smpp with one of the scripts beside this file; what it tells are lines of JSON."""
 
-    def __init__(self, directory: Path, node_modules: Path, *, response: int, slow_response: int) -> None:
+    def __init__(self, directory: Path, node_modules: Path, script: str, *arguments: str) -> None:
         node = shutil.which("node")
         assert node is not None, "node is needed for these tests: install nodejs"
-        self._news = directory / "crowd.jsonl"
+        self._news = directory / f"{script}.jsonl"
         with self._news.open("wb") as news:
             self._process = subprocess.Popen(
-                [node, str(_SCRIPT), str(response), str(slow_response)],
+                [node, str(_SCRIPTS / script), *arguments],
                 stdin=subprocess.PIPE,
                 stdout=news,
                 env={**os.environ, "NODE_PATH": str(node_modules / "node_modules")},
             )
-        self.port: int = eventually(lambda: self._told("port"), 20, "node-smpp listens")[0]
+        self.port: int = eventually(lambda: self.told("port"), 20, "node-smpp listens")[0]
 
     def stop(self) -> None:
         _end(self._process)
 
+    def order(self, **words: Any) -> None:
+        orders = self._process.stdin
+        assert orders is not None
+        orders.write(json.dumps(words).encode() + b"\n")
+        orders.flush()
+
+    def all(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self._news.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+    def told(self, key: str) -> list[Any]:
+        return [news[key] for news in self.all() if key in news]
+
+
+class Crowd(NodeCentre):
+    """`response` and `slow_response` (to a part of a long message) in milliseconds."""
+
+    def __init__(self, directory: Path, node_modules: Path, *, response: int, slow_response: int) -> None:
+        super().__init__(directory, node_modules, "crowd.js", str(response), str(slow_response))
+
     @property
     def submitted(self) -> list[dict[str, Any]]:
-        return [news for news in self._all() if "number" in news]
+        return [news for news in self.all() if "number" in news]
 
     def lateness(self) -> float:
         """The longest that this child was kept from reading, in seconds; ends it."""
         self.stop()
-        return float(self._told("late")[0])
-
-    def _all(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self._news.read_text().splitlines(keepends=True) if line.endswith("\n")]
-
-    def _told(self, key: str) -> list[Any]:
-        return [news[key] for news in self._all() if key in news]
+        return float(self.told("late")[0])
 
 
 class Centre:

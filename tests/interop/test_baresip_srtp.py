@@ -32,7 +32,10 @@ srtp = "{srtp}"
     )
 
 
-@pytest.mark.parametrize(("srtp", "theirs"), [("required", "srtp-mand"), ("required", "srtp"), ("optional", "srtp")])
+@pytest.mark.parametrize(
+    ("srtp", "theirs"),
+    [("required", "srtp-mand"), ("required", "srtp"), ("optional", "srtp"), ("optional", "srtp-mand")],
+)
 def test_a_called_phone_hears_the_alert_over_srtp_and_its_key_counts(tmp_path: Path, srtp: str, theirs: str) -> None:
     phone = Baresip(tmp_path / "phone", NUMBER, Manner(speaks=HERTZ, more=f";mediaenc={theirs}"))
     daemon = _daemon(tmp_path, phone, srtp)

@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 
 from foundation.clock import Clocks, saved
 from foundation.telephone_numbers import PhoneNumber
-from sms.events import Accepted, Refused, TextRequest, Uncertain
+from sms.events import Accepted, Refused, Taken, TextRequest, Uncertain
 from sms.pool import SmscPool
 from sms.settings import SmscSettings
 from tests.loopback.listening_texts import Listening
@@ -229,3 +229,74 @@ async def test_throttled_messages_go_again_until_they_are_taken(net: Net) -> Non
     assert isinstance(net.listening.events[0], Accepted)
     # What the SMSC prints may come after what it answered.
     await net.listening.until(lambda: len(net.node.told("submitted")) == 3)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param("+31612345610", id="seconds after the bind came back"),
+        pytest.param("+31612345611", id="before its response, which comes as late as it may"),
+    ],
+)
+@pytest_twisted.ensureDeferred
+async def test_late_receipts_name_the_message_that_they_are_of(net: Net, number: str) -> None:
+    pool = await net.bound(response_seconds=4)
+    net.submit(1, number)
+    await net.listening.until(lambda: bool(net.listening.events and net.listening.receipts))
+    (receipt,) = net.listening.receipts
+    assert net.listening.events == [Accepted(1, "node", (receipt.message_id,))]
+    assert receipt.delivered
+    assert receipt.number == PhoneNumber(number)
+    await net.listening.until(lambda: net.node.told("status") == [0])
+    assert pool.smscs()[0].state == "bound"
+
+
+async def _taken(net: Net, number: str) -> Taken:
+    """A message that the SMSC took and says nothing more of."""
+    net.submit(1, number)
+    await net.listening.until(lambda: bool(net.listening.events))
+    (event,) = net.listening.events
+    assert isinstance(event, Accepted)
+    return Taken("node", event.message_ids[0], PhoneNumber(number))
+
+
+@pytest_twisted.ensureDeferred
+async def test_query_sm_tells_what_no_receipt_did(net: Net) -> None:
+    pool = await net.bound()
+    taken = await _taken(net, "+31612345608")
+    assert pool.spare("node") == 10
+    receipt = await pool.query(taken)
+    assert receipt is not None
+    assert (receipt.message_id, receipt.status, receipt.final) == (taken.message_id, "DELIVRD", True)
+    assert [news["source"] for news in net.node.news if "queried" in news] == ["31971234567"]
+    assert await pool.query(Taken("node", "unheard-of", taken.number)) is None
+    assert pool.spare("node") == 10
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_smsc_that_knows_no_query_sm_is_asked_no_more(net: Net) -> None:
+    pool = await net.bound()
+    taken = await _taken(net, "+31612345608")
+    net.process.write(b'{"knows_queries": false}\n')
+    while pool.spare("node"):
+        await pool.query(taken)
+    asked = len(net.node.told("queried"))
+    assert await pool.query(taken) is None
+    net.listening.events.clear()
+    await _taken(net, "+31612345608")
+    assert len(net.node.told("queried")) == asked
+
+
+@pytest_twisted.ensureDeferred
+async def test_cancel_sm_takes_back_what_waits_and_not_what_was_delivered(net: Net) -> None:
+    pool = await net.bound()
+    waits = await _taken(net, "+31612345609")
+    assert await pool.take_back(waits) is True
+    receipt = await pool.query(waits)
+    assert receipt is not None
+    assert receipt.status == "DELETED"
+    net.listening.events.clear()
+    assert await pool.take_back(await _taken(net, "+31612345608")) is False
+    assert net.node.told("waits") == [True, False]
+    assert net.node.told("destination") == ["31612345609", "31612345608"]
+    assert pool.taking_back() == {"node"}

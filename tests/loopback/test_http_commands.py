@@ -6,7 +6,8 @@ import csv
 import io
 import json
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest_twisted
 from click.testing import CliRunner, Result
 from twisted.internet.threads import deferToThread
 
+from foundation.clock import saved
 from gateway.cli import burgernet
 from gateway.domain.identifiers import ActionId
 from ivr.call import TrunkStatus
@@ -125,6 +127,17 @@ async def test_trunk_and_smsc_tests_fail_when_they_are_down(api: Served) -> None
     api.trunks[:] = [TrunkStatus("kpn", "down", 50, 0, 0, 3, 20.0, "403 Forbidden")]
     down = await run(api, "trunk", "test", "kpn")
     assert (down.exit_code, "trunk kpn is down: 403 Forbidden" in down.output) == (1, True)
+
+
+@pytest_twisted.ensureDeferred
+async def test_status_tells_how_the_daily_test_call_went(api: Served) -> None:
+    at = saved(datetime(2026, 11, 1, 7, 30, tzinfo=UTC))
+    well = TrunkStatus("kpn", "up", 50, 0, 0, 3, 20.0, tested_at=at)
+    api.trunks[:] = [well, replace(well, name="voda", test_fault="nobody answered"), replace(well, tested_at=None)]
+    output = (await run(api, "status")).output
+    assert "ok" in output
+    assert "fault" in output
+    assert output.count("ok") == 1
 
 
 @pytest_twisted.ensureDeferred

@@ -5,8 +5,12 @@ const smpp = require("smpp");
 const readline = require("readline");
 
 const sessions = new Set();
+const states = new Map();
+const owed = [];
+const LATE_MILLISECONDS = 1500;
 let nextId = 1;
 let throttling = 0;
+let knowsQueries = true;
 
 function tell(news) {
   process.stdout.write(JSON.stringify(news) + "\n");
@@ -27,6 +31,14 @@ function raw(pdu) {
   return new smpp.PDU(pdu.command, pdu).toBuffer();
 }
 
+// Accepted, and no receipt: query_sm and cancel_sm tell what they find in `states`.
+function silently(state) {
+  return (session, pdu, id) => {
+    states.set(id, state);
+    session.send(pdu.response({ message_id: id }));
+  };
+}
+
 const fates = {
   "01": (session, pdu) => session.send(pdu.response({ command_status: smpp.ESME_RINVDSTADR })),
   "02": () => undefined,
@@ -44,6 +56,17 @@ const fates = {
     const refused = throttling++ < 2;
     session.send(pdu.response(refused ? { command_status: smpp.ESME_RTHROTTLED } : { message_id: id }));
   },
+  "08": silently(smpp.MESSAGE_STATE.DELIVERED),
+  "09": silently(smpp.MESSAGE_STATE.ENROUTE),
+  "10": (session, pdu, id) => {
+    owed.push({ pdu, id });
+    session.send(pdu.response({ message_id: id }));
+    setTimeout(() => session.socket.destroy(), 200);
+  },
+  "11": (session, pdu, id) => {
+    receipt(session, pdu, id);
+    setTimeout(() => session.send(pdu.response({ message_id: id })), LATE_MILLISECONDS);
+  },
 };
 
 const server = smpp.createServer((session) => {
@@ -54,6 +77,27 @@ const server = smpp.createServer((session) => {
     const right = pdu.system_id === "gateway" && pdu.password === "secret";
     session.send(pdu.response(right ? { system_id: "node" } : { command_status: smpp.ESME_RBINDFAIL }));
     tell({ bound: right });
+    for (const late of owed.splice(0)) {
+      setTimeout(() => receipt(session, late.pdu, late.id), LATE_MILLISECONDS);
+    }
+  });
+  session.on("query_sm", (pdu) => {
+    tell({ queried: pdu.message_id, source: pdu.source_addr });
+    if (!knowsQueries) {
+      session.send(pdu.response({ command_status: smpp.ESME_RINVCMDID }));
+    } else if (!states.has(pdu.message_id)) {
+      session.send(pdu.response({ command_status: smpp.ESME_RINVMSGID }));
+    } else {
+      session.send(pdu.response({ message_id: pdu.message_id, message_state: states.get(pdu.message_id) }));
+    }
+  });
+  session.on("cancel_sm", (pdu) => {
+    const waits = states.get(pdu.message_id) === smpp.MESSAGE_STATE.ENROUTE;
+    tell({ cancelled: pdu.message_id, waits, destination: pdu.destination_addr });
+    if (waits) {
+      states.set(pdu.message_id, smpp.MESSAGE_STATE.DELETED);
+    }
+    session.send(pdu.response(waits ? {} : { command_status: smpp.ESME_RCANCELFAIL }));
   });
   session.on("enquire_link", (pdu) => session.send(pdu.response()));
   session.on("unbind", (pdu) => {
@@ -87,6 +131,10 @@ const server = smpp.createServer((session) => {
 
 readline.createInterface({ input: process.stdin }).on("line", (line) => {
   const order = JSON.parse(line);
+  if (order.knows_queries === false) {
+    knowsQueries = false;
+    return;
+  }
   for (const session of sessions) {
     session.deliver_sm(order, (answer) => tell({ reply_answered: answer.command_status }));
   }

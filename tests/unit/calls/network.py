@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 from twisted.internet.address import IPv4Address
@@ -40,15 +41,19 @@ DELAY_SECONDS = 0.01
 
 @implementer(IReactorUDP)
 class FakeNetwork(Clock):
-    """Time and UDP. Datagrams take 10 ms; `wire` keeps all that was sent, `lose(datagram)` says which never arrive."""
+    """Time and UDP. Datagrams take 10 ms; `wire` keeps all that was sent, `lose(datagram)` says which never arrive.
+    Hosts in `closed` say by ICMP when nobody listens on a port: a connected socket hears of it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.sockets: dict[tuple[str, int], DatagramProtocol] = {}
         self.wire: list[tuple[float, tuple[str, int], tuple[str, int], bytes]] = []
         self.lose: Callable[[bytes], bool] = lambda data: False
+        self.closed: set[str] = set()
+        self._free = count(50_000)
 
     def listenUDP(self, port: int, protocol: DatagramProtocol, interface: str = "", maxPacketSize: int = 8192) -> _Port:
+        port = port or next(self._free)
         assert (interface, port) not in self.sockets
         self.sockets[interface, port] = protocol
         bound = _Port(self, interface, port)
@@ -63,6 +68,10 @@ class FakeNetwork(Clock):
     def _deliver(self, data: bytes, source: tuple[str, int], destination: tuple[str, int]) -> None:
         if destination in self.sockets:
             self.sockets[destination].datagramReceived(data, source)
+        elif destination[0] in self.closed and (sender := self.sockets.get(source)) is not None:
+            assert isinstance(sender.transport, _Writer)
+            if sender.transport.connected:
+                sender.connectionRefused()
 
     def sent(self, start: str) -> list[bytes]:
         """Every datagram that begins so, in order."""
@@ -79,9 +88,15 @@ class _Writer:
     def __init__(self, network: FakeNetwork, own: tuple[str, int]) -> None:
         self._network = network
         self._own = own
+        self.connected: tuple[str, int] | None = None
 
-    def write(self, data: bytes, address: tuple[str, int]) -> None:
-        self._network.send(data, self._own, address)
+    def connect(self, host: str, port: int) -> None:
+        self.connected = (host, port)
+
+    def write(self, data: bytes, address: tuple[str, int] | None = None) -> None:
+        there = address or self.connected
+        assert there is not None
+        self._network.send(data, self._own, there)
 
 
 class _Port:

@@ -126,6 +126,18 @@ def test_identity_stands_where_the_trunk_wants_it(identity: str, headers: tuple[
     assert request.extra_headers == headers
 
 
+@pytest.mark.parametrize("privacy", ["id", "none"])
+@pytest.mark.parametrize(("identity", "header"), [("pai", "P-Asserted-Identity"), ("ppi", "P-Preferred-Identity")])
+def test_a_trunk_may_be_told_whether_the_number_may_be_shown(privacy: str, identity: str, header: str) -> None:
+    """RFC 3325 §9.3: the network reads the number beside From, and Privacy says whether the called person may."""
+    request = _invite(identity=identity, privacy=privacy)
+    assert request.extra_headers == (
+        (header, "<sip:+31343529850@192.0.2.1;user=phone>"),
+        ("Privacy", privacy),
+    )
+    assert request.from_uri == "sip:+31343529850@192.0.2.1"
+
+
 def test_only_numbers_of_the_trunks_list_are_shown() -> None:
     second = PhoneNumber("+31343000000")
     route = ToTrunk("kpn", NUMBER, 25, caller_id=second)

@@ -306,9 +306,9 @@ def test_reservations_are_never_lost(bench: Bench, trunk: Phone) -> None:
 def test_a_missing_trunk_is_down_after_three_pings_and_comes_back(bench: Bench) -> None:
     woken: list[float] = []
     bench.telephone.on_capacity(lambda: woken.append(bench.network.seconds()))
-    bench.network.run(50, step=0.05)
+    bench.network.run(9, step=0.05)
     assert bench.telephone.trunks()[0].state == "up"
-    bench.network.run(30, step=0.05)
+    bench.network.run(2, step=0.05)
     assert bench.telephone.trunks()[0].state == "down"
     Phone(bench.network, "192.0.2.2")
     bench.network.run(30, step=0.05)

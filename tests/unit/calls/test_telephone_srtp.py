@@ -91,6 +91,86 @@ def test_an_answer_in_the_clear_ends_a_call_that_must_be_encrypted() -> None:
     assert bench.in_use() == 0
 
 
+def test_a_peer_that_insists_on_the_secure_profile_gets_it_in_a_second_invite() -> None:
+    bench = Bench(srtp="optional")
+    trunk = _phone(bench, "required")
+    trunk.on_invite = _insists
+    call = bench.dial()
+    bench.begin(_ending(call))
+    bench.network.run(4)
+    assert bench.outcomes == ["answered"]
+    first, second = trunk.of(InviteReceived)
+    assert b"RTP/AVP 8 9 0 " in first.offer
+    assert b"RTP/SAVP 8 9 0 " in second.offer
+    assert first.call_id == second.call_id
+    here, there = _agreed(bench), trunk.agreed[trunk.legs[1]]
+    assert (_keys(here).sending, _keys(here).receiving) == (_keys(there).receiving, _keys(there).sending)
+    assert bench.telephone.trunks()[0].last_error is None
+
+
+def test_a_peer_that_took_the_secure_profile_is_offered_it_within_the_call() -> None:
+    bench = Bench(srtp="optional")
+    trunk = _phone(bench, "required")
+    trunk.on_invite = _insists
+    bench.begin(_ending(bench.dial()))
+    bench.network.run(4)
+    trunk.agent.reoffer(trunk.legs[-1], b"", trunk._now())
+    trunk.transport.flush()
+    bench.network.run(1)
+    offered = bench.network.sent("SIP/2.0 200 OK")[-1].decode()
+    assert "RTP/SAVP 8" in offered
+
+
+def test_one_that_refuses_the_secure_profile_too_is_offered_other_codecs_and_then_at_fault() -> None:
+    bench = Bench(srtp="optional")
+    trunk = _phone(bench, "off")
+    trunk.on_invite = lambda phone, event: phone.refuse(event, 488)
+    bench.begin(_ending(bench.dial()))
+    bench.network.run(2)
+    assert [offer.offer.split(b"m=audio 20000 ")[1].split(b" 101")[0] for offer in trunk.of(InviteReceived)] == [
+        b"RTP/AVP 8 9 0",
+        b"RTP/SAVP 8 9 0",
+        b"RTP/AVP 8 0",
+    ]
+    assert bench.outcomes[0].cause is EndCause.TRUNK_FAULT
+    assert bench.telephone.trunks()[0].last_error == "488 Not Acceptable Here"
+
+
+@pytest.mark.parametrize("srtp", ["off", "required"])
+def test_where_encryption_is_decided_nothing_else_is_offered_for_it(srtp: Mode) -> None:
+    bench = Bench(srtp=srtp, codecs=["PCMA", "PCMU"])
+    trunk = _phone(bench, "off")
+    trunk.on_invite = lambda phone, event: phone.refuse(event, 488)
+    bench.dial(seconds=2)
+    assert len(trunk.of(InviteReceived)) == 1
+
+
+def _insists(phone: Phone, event: InviteReceived) -> None:
+    assert event.offer is not None
+    if b"RTP/SAVP" in event.offer:
+        phone.ring_and_answer(event)
+    else:
+        phone.refuse(event, 488)
+
+
+def test_an_answer_that_can_not_be_used_is_the_trunks_fault() -> None:
+    bench = Bench()
+    trunk = _phone(bench, "off")
+    g729 = PLAIN.replace(b"RTP/SAVP 8", b"RTP/AVP 18").replace(b"8 PCMA", b"18 G729")
+
+    def answer(phone: Phone, event: InviteReceived) -> None:
+        phone.agent.answer(event.leg, g729, phone._now())
+        phone.transport.flush()
+
+    trunk.on_invite = answer
+    bench.begin(_ending(bench.dial()))
+    bench.network.run(2)
+    ending = bench.outcomes[0]
+    assert (ending.cause, ending.q850_cause, ending.by) == (EndCause.TRUNK_FAULT, 88, "us")
+    assert bench.telephone.trunks()[0].last_error == "its answer can't be used: no codec in common"
+    assert trunk.of(Ended)[0].reasons[0].cause == 88
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs", "encrypted"),
     [

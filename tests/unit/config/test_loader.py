@@ -171,8 +171,20 @@ BETWEEN_TABLES = [
     ('["08000011"]', '["08000011", "12"]', "callback.numbers[1]: '12' is not a telephone number"),
     ('["08000011"]', "[]", "callback.numbers: holds too little; write at least 1"),
     ('name = "kpn"', 'name = "kpn"\nallow_from = ["10.0.0.1/8"]', "trunk[0].allow_from[0]: '10.0.0.1/8' is no network"),
+    (
+        'name = "kpn"',
+        'name = "kpn"\ntest_number = "112"',
+        "trunk[0].test_number: the emergency number is never dialled",
+    ),
+    ('name = "kpn"', 'name = "kpn"\ntest_number = "0800-0011"', "trunk[0].test_number: a free 0800 number is never"),
+    ('name = "kpn"', 'name = "kpn"\ntest_number = "echo"', "trunk[0].test_number: 'echo' is not a telephone number"),
     ('name = "kpn"', 'name = "kpn"\nregister = true', "trunk[0].register: needs username and password"),
     ('name = "kpn"', 'name = "kpn"\npassword = "x"', "trunk[0].username: is missing beside the password"),
+    (
+        'name = "kpn"',
+        'name = "kpn"\nprivacy = "id"\nidentity = "none"',
+        "trunk[0].privacy: speaks of the number in identity",
+    ),
     (
         'name = "kpn"',
         'name = "kpn"\nchannels = 5\nreserved_for_callbacks = 5',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 
@@ -235,6 +236,14 @@ def test_voicemail_is_tried_again_or_final_as_configured() -> None:
     final = DeliveryRules(3, {}, voicemail_is_reached=True)
     after, effects = decide(delivery(DeliveryState.SENT), Ended(Outcome.VOICEMAIL), final, GOES_ON)
     assert (after.outcome, effects) == (Outcome.VOICEMAIL, (Reached(), Owed(), Finished()))
+
+
+def test_a_machine_gets_the_closing_message_once() -> None:
+    again = DeliveryRules(3, {Outcome.VOICEMAIL: 600.0})
+    alert = delivery(DeliveryState.SENT)
+    closing = replace(alert, key=replace(alert.key, message=MessageKind.CLOSING))
+    after, effects = decide(closing, Ended(Outcome.VOICEMAIL), again, GOES_ON)
+    assert (after.state, after.outcome, effects) == (DeliveryState.DONE, Outcome.VOICEMAIL, (Finished(),))
 
 
 def test_every_reached_end_of_an_attempt_is_final() -> None:

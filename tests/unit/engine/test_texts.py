@@ -40,6 +40,7 @@ class Engine:
         self.events: list[tuple[int, AttemptEvent]] = []
         self.opted_out: list[PhoneNumber] = []
         self.replies: list[str] = []
+        self.answers: dict[PhoneNumber, str] = {}
         self.known: dict[str, int] = {}
         self.looked_up: list[tuple[str, int | None]] = []
         self.parts: dict[int, int] = {}
@@ -70,8 +71,12 @@ class Engine:
         self.kept.append((attempt, message_id))
         return succeed(None)
 
-    async def opt_out(self, number: PhoneNumber) -> None:
+    async def opt_out(self, number: PhoneNumber) -> str | None:
         self.opted_out.append(number)
+        return "nl" if self.opted_out.count(number) == 1 else None
+
+    async def answer_due(self, number: PhoneNumber) -> str | None:
+        return self.answers.pop(number, None)
 
     async def save_reply(self, number: PhoneNumber | None, text: str, received_at: Saved) -> None:
         self.replies.append(text)
@@ -86,7 +91,7 @@ class Story:
         clocks = Clocks(self.clock.seconds, lambda: START + timedelta(seconds=self.clock.seconds()))
         self.texts = ScriptedTexts(self.clock, clocks)
         self.engine = Engine()
-        hooks = TextHooks(self.engine.opt_out, self.engine.save_reply)
+        hooks = TextHooks(self.engine.opt_out, self.engine.save_reply, self.engine.answer_due)
         self.channel = TextChannel(self.texts, self.engine, hooks, self.clock)
         self.channel.listen(self.engine)
 

@@ -36,12 +36,11 @@ def test_complaint_4_a_receipt_of_a_resent_message_is_not_lost(story: Story) -> 
 
 
 def test_a_stop_that_was_confirmed_before_a_restart_is_not_confirmed_again(story: Story) -> None:
-    async def known_before(number: PhoneNumber) -> bool:
-        return False
+    async def known_before(number: PhoneNumber) -> None:
+        return None
 
-    story.channel = TextChannel(
-        story.texts, story.engine, TextHooks(known_before, story.engine.save_reply), story.clock
-    )
+    hooks = TextHooks(known_before, story.engine.save_reply, story.engine.answer_due)
+    story.channel = TextChannel(story.texts, story.engine, hooks, story.clock)
     story.texts.writes(PERSON, "STOP")
     story.clock.advance(1)
     assert story.texts.sent_to(PERSON) == []

@@ -170,8 +170,9 @@ class RecordingEngine:
         self._note("count")
         return 4000
 
-    async def opt_out(self, number: PhoneNumber, channel: ChannelName) -> None:
+    async def opt_out(self, number: PhoneNumber, channel: ChannelName) -> bool:
         self._note("opt_out", number, channel)
+        return True
 
     async def desks(self) -> list[DeskView]:
         self._note("desks")

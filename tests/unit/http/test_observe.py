@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from pydantic import SecretStr
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
+from foundation.clock import saved
 from foundation.telephone_numbers import PhoneNumber
 from gateway.observe import Metrics, json_lines, redacted
 from ivr.call import TrunkStatus
@@ -97,11 +100,15 @@ def test_metrics_read_the_peers_when_they_are_asked() -> None:
     trunks = [TrunkStatus("kpn", "down", 50, 0, 0, 3, 20.0)]
     metrics = Metrics(lambda: trunks, list, lambda: ["a1"])
     assert b'burgernet_trunk_up{trunk="kpn"} 0.0' in metrics.text()
-    trunks[0] = TrunkStatus("kpn", "up", 50, 7, 5, 3, 20.0)
+    assert b"burgernet_trunk_test_call_ok{" not in metrics.text(), "nothing is known before the first test"
+    trunks[0] = TrunkStatus("kpn", "up", 50, 7, 5, 3, 20.0, tested_at=saved(datetime(2026, 11, 1, 7, 30, tzinfo=UTC)))
     text = metrics.text()
+    assert b'burgernet_trunk_test_call_ok{trunk="kpn"} 1.0' in text
     assert b'burgernet_trunk_up{trunk="kpn"} 1.0' in text
     assert b'burgernet_trunk_alert_channels_in_use{trunk="kpn"} 5.0' in text
     assert b"burgernet_actions_running 1.0" in text
+    trunks[0] = replace(trunks[0], test_fault="the daily test call was not answered: busy")
+    assert b'burgernet_trunk_test_call_ok{trunk="kpn"} 0.0' in metrics.text()
 
 
 def test_how_long_an_event_stream_was_up_is_no_answering_time() -> None:

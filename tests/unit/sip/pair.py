@@ -27,7 +27,7 @@ Found = TypeVar("Found")
 
 
 def first_line(datagram: Datagram) -> str:
-    return datagram.data.split(b"\r\n", 1)[0].decode()
+    return datagram.data.split(b"\r\n", 1)[0].decode("utf-8", "replace")
 
 
 def kind(datagram: Datagram) -> str:
@@ -36,7 +36,7 @@ def kind(datagram: Datagram) -> str:
     if not line.startswith("SIP/2.0"):
         return line.split(" ")[0]
     sequence = next(field for field in datagram.data.split(b"\r\n") if field.startswith(b"CSeq:"))
-    return f"{line.split(' ')[1]} {sequence.decode().split()[-1]}"
+    return f"{line.split(' ')[1]} {sequence.decode('utf-8', 'replace').split()[-1]}"
 
 
 def agent(contact: Address, peer: str, host: str, *, ours: Callable[[str], bool] = lambda uri: True) -> UserAgent:

@@ -86,6 +86,47 @@ def test_a_redirect_within_the_trunk_is_followed(trunk: Trunk) -> None:
     assert len(trunk.pair.here_told(Answered)) == 1
 
 
+NAMES = (("kpn.example", Address("10.0.0.2", 5060)), ("b.kpn.example", Address("10.0.0.8", 5062)))
+
+
+@pytest.mark.parametrize(
+    ("contact", "destination", "transport"),
+    [
+        ("sip:+31612345678@kpn.example", Address("10.0.0.2", 5060), "udp"),
+        ("sip:+31612345678@KPN.example.;user=phone", Address("10.0.0.2", 5060), "udp"),
+        ("sip:+31612345678@b.kpn.example", Address("10.0.0.8", 5062), "udp"),
+        ("sip:+31612345678@b.kpn.example:5080", Address("10.0.0.8", 5080), "udp"),
+        ("sip:+31612345678@b.kpn.example;transport=tcp", Address("10.0.0.8", 5060), "tcp"),
+    ],
+)
+def test_a_redirect_to_a_name_of_the_trunk_is_followed(
+    trunk: Trunk, contact: str, destination: Address, transport: str
+) -> None:
+    trunk.invite(peer=replace(trunk.pair.peer, names=NAMES))
+    trunk.answer(302, f"Contact: <{contact}>\r\n")
+    invite, where, how = trunk.asked[-1]
+    assert (where, how, invite.uri) == (destination, transport, contact)
+
+
+@pytest.mark.parametrize(
+    "contact",
+    [
+        "sip:+31612345678@other.example",
+        "sip:+31612345678@c.kpn.example",  # nobody said that this is theirs
+        "sip:+31612345678@kpn.example.evil.example",
+        "sip:+31900123456@kpn.example",
+        "sip:+31612345678@kpn.example;transport=tls",  # there is no TLS here
+        "sips:+31612345678@kpn.example",
+        "sip:+31612345678@kpn.example:99999",
+    ],
+)
+def test_no_other_name_is_called(trunk: Trunk, contact: str) -> None:
+    trunk.invite(peer=replace(trunk.pair.peer, names=NAMES))
+    trunk.answer(302, f"Contact: <{contact}>\r\n")
+    assert len(trunk.asked) == 1
+    assert trunk.failed[0].status == 302
+
+
 def test_the_best_of_several_contacts_that_may_be_called_is(trunk: Trunk) -> None:
     trunk.invite()
     trunk.answer(
@@ -147,12 +188,22 @@ def test_a_hang_up_ends_the_following(trunk: Trunk) -> None:
 
 @pytest.mark.parametrize("status", [488, 606])
 def test_other_codecs_are_offered_once_before_the_refusal_stands(trunk: Trunk, status: int) -> None:
-    trunk.invite(other_offer=OTHER)
+    trunk.invite(other_offers=(lambda: OTHER,))
     trunk.answer(status)
     assert [invite.body for invite, _, _ in trunk.asked] == [OFFER, OTHER]
     trunk.answer(status)
     assert len(trunk.asked) == 2
     assert trunk.failed[0].status == status
+
+
+def test_each_other_offer_is_made_once_and_in_order(trunk: Trunk) -> None:
+    third = OFFER.replace(b"RTP/AVP 8", b"RTP/AVP 9")
+    trunk.invite(other_offers=(lambda: OTHER, lambda: third))
+    for _ in range(3):
+        trunk.answer(488)
+    assert [invite.body for invite, _, _ in trunk.asked] == [OFFER, OTHER, third]
+    assert len({invite.essentials.call_id for invite, _, _ in trunk.asked}) == 1
+    assert [failed.status for failed in trunk.failed] == [488]
 
 
 def test_without_other_codecs_the_refusal_stands(trunk: Trunk) -> None:
@@ -191,7 +242,7 @@ class Turn:
 )
 def test_an_invite_that_meets_a_refusal_waits_for_its_turn(trunk: Trunk, status: int, extra: str) -> None:
     turn = Turn(0.5)
-    trunk.invite(other_offer=OTHER, turn=turn)
+    trunk.invite(other_offers=(lambda: OTHER,), turn=turn)
     trunk.answer(100)
     trunk.answer(status, extra)
     assert len(trunk.asked) == 1
@@ -213,7 +264,7 @@ def test_a_digest_retry_asks_for_no_turn(trunk: Trunk) -> None:
 
 def test_a_stray_answer_while_it_waits_for_its_turn_does_not_take_the_call(trunk: Trunk) -> None:
     """By a stream nothing of the refused INVITE is kept that would swallow it (Timer D is 0 there)."""
-    trunk.invite(peer=replace(trunk.pair.peer, transport="tcp"), other_offer=OTHER, turn=Turn(0.5))
+    trunk.invite(peer=replace(trunk.pair.peer, transport="tcp"), other_offers=(lambda: OTHER,), turn=Turn(0.5))
     trunk.answer(488)
     trunk.passes(0.1)
     trunk.answer(200, "Contact: <sip:x@10.0.0.2>\r\n", ANSWER)
@@ -226,7 +277,7 @@ def test_a_stray_answer_while_it_waits_for_its_turn_does_not_take_the_call(trunk
 
 def test_a_hang_up_while_it_waits_for_its_turn_ends_it_at_once(trunk: Trunk) -> None:
     turn = Turn(0.5)
-    trunk.invite(other_offer=OTHER, turn=turn)
+    trunk.invite(other_offers=(lambda: OTHER,), turn=turn)
     trunk.answer(488)
     trunk.agent.hang_up(HERE, trunk.now)
     trunk.passes(60)

@@ -10,6 +10,7 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor, task
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import DatagramProtocol
 
 from foundation.clock import Clocks
 from foundation.endpoints import Address
@@ -20,8 +21,10 @@ from ivr.media.inprocess import InProcessMedia
 from ivr.settings import SipSettings, TrunkSettings
 from ivr.sip import sdp
 from ivr.sip.certificates import CertificateFault
+from ivr.sip.core import response_to
 from ivr.sip.events import Ended, Failed, InviteReceived
 from ivr.sip.locating import Srv
+from ivr.sip.message import Request, parse
 from ivr.telephone import TelephoneService
 from tests.unit.calls.network import EPOCH, FakeNetwork, Journal, Phone, clocks
 from tests.unit.sip.authority import Authority
@@ -92,6 +95,35 @@ def test_a_trunk_by_name_is_called_where_the_dns_says() -> None:
     assert len(trunk.of(InviteReceived)) == 1
     # The domain is called, not the machine that serves it today.
     assert bench.network.sent("INVITE sip:+31612345678@kpn.example;user=phone ")
+
+
+def test_a_redirect_to_another_machine_of_the_trunk_is_followed_by_its_name_or_address() -> None:
+    for target in ("b.kpn.example", "192.0.2.3"):
+        bench = Bench()
+        second = Phone(bench.network, "192.0.2.3")
+        heard: list[bytes] = []
+        moved = f"Contact: <sip:+31612345678@{target};user=phone>\r\n"
+
+        class First(DatagramProtocol):
+            def datagramReceived(
+                self, datagram: bytes, addr: tuple[str, int], moved: str = moved, heard: list[bytes] = heard
+            ) -> None:
+                if len(datagram) < 8:  # a keep-alive
+                    return
+                heard.append(datagram)
+                asked = parse(datagram)
+                if isinstance(asked, Request) and asked.method == "INVITE":
+                    answer = bytes(response_to(asked, 302, "first")).replace(
+                        b"Content-Length", moved.encode() + b"Content-Length"
+                    )
+                    assert self.transport is not None
+                    self.transport.write(answer, addr)
+
+        bench.network.listenUDP(5060, First(), "192.0.2.2")
+        bench.telephone.startService()
+        bench.dial(ToTrunk("kpn", NUMBER, 25), 3)
+        assert len(second.of(InviteReceived)) == 1, target
+        assert len([data for data in heard if data.startswith(b"INVITE")]) == 1
 
 
 def test_before_the_dns_answers_nothing_is_dialled() -> None:

@@ -297,9 +297,7 @@ def test_responses_go_where_the_request_came_from() -> None:
 def test_ping_tells_the_round_trip_or_that_nobody_answered() -> None:
     pair = Pair()
     pair.here.ping(pair.peer, pair.now)
-    pair.here.ping(pair.peer, pair.now)
     pair.run(1)
-    assert pair.count("OPTIONS") == 1
     assert pair.here_told(Pinged)[0].status == 200
     assert pair.here_told(Pinged)[0].seconds == pytest.approx(0.02)
     pair.fate = lambda datagram, from_here: []

@@ -44,6 +44,7 @@ class Centre:
         self.bind_status = status.OK
         self.refuses: Callable[[int], int | None] = lambda number: status.OK
         self.answers_enquiries = True
+        self.answers_operations = status.OK
         self.submitted = 0
         self._framer = Framer()
 
@@ -63,7 +64,9 @@ class Centre:
             return encode(BindResponse(frame.command_id | RESPONSE, b"centre"), frame.sequence, self.bind_status)
         if frame.is_response or (frame.command_id == commands.ENQUIRE_LINK and not self.answers_enquiries):
             return b""
-        return encode(Plain(frame.command_id | RESPONSE), frame.sequence)
+        operation = frame.command_id in (commands.QUERY_SM, commands.CANCEL_SM)
+        command_status = self.answers_operations if operation else status.OK
+        return encode(Plain(frame.command_id | RESPONSE), frame.sequence, command_status)
 
     def requests(self, command_id: int) -> list[Pdu]:
         return [decode(frame) for frame in self.got if frame.command_id == command_id]

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from twisted.internet.task import Clock
 
-from foundation.clock import Clocks
+from foundation.clock import Clocks, seconds_until
 from foundation.telephone_numbers import PhoneNumber
-from sms.daily import LATE_SECONDS, DailyTest, seconds_until
+from sms.daily import LATE_SECONDS, DailyTest
 from sms.events import Accepted, Receipt, Refused, TextRequest
 from tests.unit.sms.pair import smsc_settings
 

@@ -223,7 +223,7 @@ def test_back_pressure_holds_new_messages_and_not_the_answers_owed() -> None:
     assert pair.centre.submitted == 1
 
 
-def test_cancel_and_query_go_before_what_waits_and_count_in_the_window() -> None:
+def test_cancel_and_query_take_turns_with_what_waits_and_count_in_the_window() -> None:
     pair = Pair(window=1).bound()
     pair.centre.refuses = lambda number: None
     pair.submit(text(), text())
@@ -234,8 +234,10 @@ def test_cancel_and_query_go_before_what_waits_and_count_in_the_window() -> None
     assert pair.session.in_flight == 1
     pair.give(encode(MessageResponse(commands.SUBMIT_SM | RESPONSE, b"x"), 2))
     pair.run()
+    pair.give(encode(MessageResponse(commands.SUBMIT_SM | RESPONSE, b"y"), 4))
+    pair.run()
     order = [frame.command_id for frame in pair.centre.got[1:]]
-    assert order == [commands.SUBMIT_SM, commands.QUERY_SM, commands.CANCEL_SM, commands.SUBMIT_SM]
+    assert order == [commands.SUBMIT_SM, commands.QUERY_SM, commands.SUBMIT_SM, commands.CANCEL_SM]
     assert [event.operation for event in pair.of(OperationAnswered)] == [query, cancel]
     assert pair.most_in_flight == 1
 
@@ -366,3 +368,26 @@ def test_the_table_leads_only_forward_and_everything_ends() -> None:
     for state, event in product(order[:-1], (BindEvent.LOST,)):
         assert TABLE[state, event] is BindState.OVER
     assert not any(state is BindState.OVER for state, _ in TABLE)
+
+
+def test_questions_keep_the_rate_and_a_throttled_one_is_put_again() -> None:
+    pair = Pair(segments_per_second=10, window=50).bound()
+    asked = [Operation(CancelSm(b"%d" % number)) for number in range(10)]
+    for operation in asked:
+        pair.session.ask(operation, Monotonic(0.0))
+    pair.submit(*(text() for _ in range(10)))
+    pair.wait(0.95)
+    assert len(pair.centre.requests(commands.CANCEL_SM)) <= 5
+    assert len(pair.centre.requests(commands.CANCEL_SM)) + pair.centre.submitted <= 10
+    pair.wait(3.0)
+    assert [event.operation for event in pair.of(OperationAnswered)] == asked
+    pair.centre.answers_operations = status.THROTTLED
+    late = Operation(CancelSm(b"late"))
+    pair.session.ask(late, Monotonic(pair.now))
+    pair.run()
+    pair.wait(0.2)
+    pair.centre.answers_operations = status.OK
+    pair.wait(5.0)
+    assert pair.of(OperationAnswered)[-1].operation is late
+    assert pair.of(OperationAnswered)[-1].command_status == status.OK
+    assert late.tries == 2
