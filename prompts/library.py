@@ -144,6 +144,8 @@ class Library(Service):
             try:
                 await self.speech(text, language)
             except SpeechFailed as error:
+                if not self.running:
+                    break
                 self._log.warn("fixed text not rendered {language} {reason}", language=language, reason=str(error))
         return len(texts)
 
@@ -200,7 +202,8 @@ class Library(Service):
                 sound = await self._speak(engine, work)
             except SpeechFailed as error:
                 self._resting[engine.name, language] = self._clocks.now() + _REST_SECONDS
-                self._log.warn("voice failed {engine} {reason}", engine=engine.name, reason=str(error))
+                if self.running:
+                    self._log.warn("voice failed {engine} {reason}", engine=engine.name, reason=str(error))
                 reasons.append(str(error))
             else:
                 return Rendering(sound, normalised, engine.name)

@@ -13,9 +13,7 @@ from gateway.domain.delivery import DeliveryState, attempt_id
 from gateway.domain.identifiers import ActionId, AttemptId
 from gateway.domain.outcomes import ChannelName, MessageKind, Outcome
 from gateway.store.recipients import Lease
-from gateway.store.schema import attempts, deliveries, microseconds
-
-_LAST_ATTEMPT = attempts.c.id == deliveries.c.ordinal * attempt_id(0, 1) + deliveries.c.id
+from gateway.store.schema import LAST_ATTEMPT, attempts, deliveries, microseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,7 @@ def recall_accepted(connection: Connection, action: ActionId, peers: Iterable[st
     these is told of the end before that."""
     accepted = (
         select(deliveries.c.id)
-        .join(attempts, _LAST_ATTEMPT)
+        .join(attempts, LAST_ATTEMPT)
         .where(
             deliveries.c.action == action,
             deliveries.c.message == MessageKind.ALERT.value,
@@ -61,7 +59,7 @@ def recallable(connection: Connection, action: ActionId, epoch: int, size: int) 
     row, last = deliveries.c, attempts.c
     rows = connection.execute(
         select(row.id, row.ordinal, row.channel, row.number, last.peer, last.reference)
-        .join(attempts, _LAST_ATTEMPT)
+        .join(attempts, LAST_ATTEMPT)
         .where(and_(row.action == action, row.state == DeliveryState.RECALLING.value, row.lease_epoch == epoch))
         .order_by(row.id)
         .limit(size)

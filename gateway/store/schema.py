@@ -18,9 +18,11 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    cast,
 )
 
 from foundation.clock import Saved
+from gateway.domain.delivery import attempt_id
 
 metadata = MetaData(
     naming_convention={
@@ -171,6 +173,9 @@ attempts = Table(
     Column("possible_duplicate", Boolean, nullable=False),
     Column("interrupted", Boolean, nullable=False),
 )
+
+LAST_ATTEMPT = attempts.c.id == cast(deliveries.c.ordinal, BigInteger) * attempt_id(0, 1) + deliveries.c.id
+"""Joins a delivery that was begun with its last attempt; the ordinal itself is too narrow for the product."""
 
 message_ids = Table(
     "message_ids",

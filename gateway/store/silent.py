@@ -12,7 +12,16 @@ from foundation.telephone_numbers import PhoneNumber
 from gateway.domain.delivery import DeliveryState, attempt_id
 from gateway.domain.identifiers import AttemptId
 from gateway.domain.outcomes import ChannelName, MessageKind, Outcome
-from gateway.store.schema import actions, attempts, counters, deliveries, maybe_moment, microseconds, moment
+from gateway.store.schema import (
+    LAST_ATTEMPT,
+    actions,
+    attempts,
+    counters,
+    deliveries,
+    maybe_moment,
+    microseconds,
+    moment,
+)
 
 _OPEN_FATES = (Outcome.SENT.value, Outcome.UNKNOWN.value)
 _ALL = tuple(message.value for message in MessageKind)
@@ -77,7 +86,7 @@ def _of_action(connection: Connection, wanted: Silence, action: str, most: int) 
     behind = wanted.behind[1] if action == wanted.behind[0] else 0
     rows = connection.execute(
         select(row.id, row.ordinal, row.number, last.peer, last.reference, last.ended_at, actions.c.closed_at)
-        .join(attempts, last.id == row.ordinal * attempt_id(0, 1) + row.id)
+        .join(attempts, LAST_ATTEMPT)
         .join(actions, actions.c.id == row.action)
         .where(
             row.action == action,

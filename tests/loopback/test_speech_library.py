@@ -14,6 +14,7 @@ import pytest
 import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 
 from foundation.clock import Clocks
 from foundation.sound import Codec
@@ -155,3 +156,23 @@ async def test_stopping_leaves_no_child(tmp_path: Path) -> None:
     await made.stopService()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_stop_while_fixed_texts_are_rendered_is_no_fault(tmp_path: Path, engine: CountingEngine) -> None:
+    made = library(tmp_path / "prompts", engine)
+    warned: list[LogEvent] = []
+
+    def observe(event: LogEvent) -> None:
+        if event["log_level"] >= LogLevel.warn:
+            warned.append(event)
+
+    globalLogPublisher.addObserver(observe)
+    try:
+        made.startService()
+        warming = Deferred.fromCoroutine(made.warm())
+        await made.stopService()
+        await warming
+    finally:
+        globalLogPublisher.removeObserver(observe)
+    assert warned == []
