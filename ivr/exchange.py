@@ -87,6 +87,8 @@ class Exchange:
     def local(self, media: MediaLeg, trunk: Trunk | None) -> sdp.Local:
         """Our side of a new call. Desks are on a network of their own: their sound is in the clear."""
         keys = encryption("off" if trunk is None else trunk.settings.srtp, self.random.getrandbits)
+        if trunk is not None and trunk.secure_first and keys.mode == "optional":
+            keys = keys.insist()
         return sdp.Local(media.address, self.random.getrandbits(31), encryption=keys)
 
     async def open_media(self, near: MediaLeg | None) -> MediaLeg:

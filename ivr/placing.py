@@ -183,6 +183,7 @@ class Placing:
             line.alive = partial(self._alive, plan.trunk)
             line.failed = partial(self._failed, plan.trunk, plan.peer)
             line.disagreed = partial(self._disagreed, plan.trunk)
+            line.profile = partial(setattr, plan.trunk, "secure_first")
         exchange.board.add(line)
         exchange.agent.invite(leg_id, request, exchange.clocks.now())
         exchange.board.flush()

@@ -62,7 +62,7 @@ class ProbeLine:
         self.agent = UserAgent(self._contacts, known, lambda uri: False, random)
         listens, certificates = self._listens(hop), None
         if hop.transport == "tls":
-            certificates = Certificates(own.secure, lambda address: hop.name)
+            certificates = Certificates(listens, lambda address: hop.name)
         self._transport = SipTransport(
             reactor, reactor, self.agent, listens, self._heard, IReactorTCP(reactor), certificates
         )

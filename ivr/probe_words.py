@@ -130,7 +130,9 @@ def sounded(found: Sounded) -> list[Finding]:
 
 def _from_them(found: Sounded) -> Finding:
     if found.received == 0:
-        if found.reported_lost is not None:
+        if found.reported_lost is not None and found.reported_lost > NEARLY_ALL * found.sent:
+            why = "no audio: nothing came, and their reports say that our sound does not arrive either."
+        elif found.reported_lost is not None:
             why = "one-way audio: its reports say that our sound arrives, and nothing comes back."
         elif found.digits_heard:
             why = "one-way audio: keys came by INFO and no sound."

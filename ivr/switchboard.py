@@ -49,7 +49,8 @@ INCOMPATIBLE = Reason("Q.850", 88)
 class Line:
     """A leg with its signalling. `release` gives back what it occupies; `offer` is theirs, of an incoming call; `described`
     our description, once it is sent to a caller, and `agreed` what holds before the call is up. `failed` hears why a call
-    that we placed came to nothing, `alive` each response to it before that, `disagreed` why an answer can't be used."""
+    that we placed came to nothing, `alive` each response to it before that, `disagreed` why an answer can't be used;
+    `profile` whether one was of the secure profile."""
 
     leg: Leg
     local: sdp.Local
@@ -61,6 +62,7 @@ class Line:
     alive: Callable[[], None] = lambda: None
     failed: Callable[[Failed, Ending], None] = field(default=lambda failed, ending: None)
     disagreed: Callable[[str], None] = field(default=lambda why: None)
+    profile: Callable[[bool], None] = field(default=lambda secure: None)
 
 
 class Switchboard:
@@ -210,10 +212,12 @@ class Switchboard:
         return remote
 
     def _keep_profile(self, line: Line, theirs: bytes) -> None:
-        """Where encryption is optional and they speak of it by the secure profile our later offers do too."""
+        """Where encryption is optional our later offers have the profile that theirs has."""
         encryption = line.local.encryption
-        if encryption.mode == "optional" and sdp.is_secure(theirs, encryption.mode):
-            line.local = replace(line.local, encryption=encryption.insist())
+        if encryption.mode == "optional":
+            secure = sdp.is_secure(theirs, encryption.mode)
+            line.local = replace(line.local, encryption=encryption.insist(secure))
+            line.profile(secure)
 
     def _no_agreement(self, line: Line, fault: sdp.SdpFault) -> None:
         record = line.leg.record

@@ -191,8 +191,10 @@ class Trial:
                     self._said("no receipt came by this bind; query_sm says", state)
                     return
         raise TrialFailed(
-            f"no receipt in {self._manner.seconds:g} s; a running gateway's bind may have got it, or receipts are not "
-            "switched on for this account: ask the provider"
+            f"no receipt in {self._manner.seconds:g} s by this bind, and query_sm does not tell. A gateway that runs may "
+            'have got it by its own: then its log has a line "receipt of an unknown message" with the status. If it has '
+            "none, stop the gateway and test again; if none comes then either, ask the provider whether receipts are "
+            "switched on for this account"
         )
 
     def _said(self, begin: str, state: str) -> None:

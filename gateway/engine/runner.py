@@ -373,9 +373,14 @@ class Runner:
                 self._log.info("event of an unknown attempt {event}", event=type(event).__name__)
                 answer.callback(None) if not isinstance(event, Sent) else answer.errback(NothingMayLeave("unknown"))
             else:
+                # Not before the commit: another event meanwhile would read it as it was.
+                answer.addBoth(self._seen, held)
                 self._event(held, attempt, event).chainDeferred(answer)
-        if held is not None and held.delivery.state is DeliveryState.DONE:
+
+    def _seen(self, result: object, held: Held) -> object:
+        if self._held.get(held.delivery.id) is held and held.delivery.state is DeliveryState.DONE:
             self._finished(held)
+        return result
 
     def _not_loaded(self, failure: Failure, row: int) -> None:
         for _, _, answer in self._loading.pop(row):

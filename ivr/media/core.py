@@ -19,7 +19,7 @@ from ivr.media.dtmf import Press
 from ivr.media.flows import Flows
 from ivr.media.hearing import Heard, Hearing, KeyHeard, told
 from ivr.media.keeping import Keeping
-from ivr.media.leg import TRANSITIONS, Leg, Line, LineEvent, line_event, literal, usable
+from ivr.media.leg import TRANSITIONS, Leg, Line, LineEvent, asides, line_event, literal, usable
 from ivr.media.messages import (
     Bridge,
     CloseLeg,
@@ -40,10 +40,10 @@ from ivr.media.messages import (
     ToWorker,
     Unbridge,
 )
-from ivr.media.orders import Attend, Latch, ListenToAll, ListenToDigits, Order, Protect, Release, ReportTo, SendTo
+from ivr.media.orders import Attend, Latch, ListenToAll, ListenToDigits, Order, Protect, Release, SendTo
 from ivr.media.pacing import TICK_MILLISECONDS, Bank, Pacer
 from ivr.media.reporting import Reporting
-from ivr.media.rtp import Header, parse
+from ivr.media.rtp import Header, is_rtcp, parse
 from ivr.media.sending import Sending, SoundLoader, Timer
 
 _LONGEST_STALL_SECONDS = 0.2
@@ -107,23 +107,21 @@ class MediaCore:
             leg.hosts = hosts
             leg.latched = None
             self._orders.append(SendTo(leg.number, remote.address))
+            self._reporting.peer_at(leg, remote.address)
         elif nowhere and before is not None:
             # Hold in the old way names no address: where sound went and came from stays as it was.
             leg.remote = replace(remote, address=before.address)
+        if before is not None and asides(before) != asides(remote):
+            # Listening is arranged anew by `_settle`.
+            self._reporting.peer_at(leg, leg.latched or leg.remote.address)
+            if not leg.listens_fully:
+                leg.listens_fully = True
+                self._orders.append(ListenToAll(leg.number))
         if remote.srtp != (None if before is None else before.srtp):
             self._orders.append(Protect(leg.number, remote.srtp))
         if before is None or before.codec != remote.codec:
             self._sending.codec_changed(leg)
         self._reporting.connected(leg, now)
-
-    def _play(self, leg: Leg, message: Play, now: Monotonic) -> None:
-        self._sending.play(leg, message)
-
-    def _play_tone(self, leg: Leg, message: PlayTone, now: Monotonic) -> None:
-        self._sending.play_tone(leg, message)
-
-    def _stop_playing(self, leg: Leg, message: StopPlaying, now: Monotonic) -> None:
-        self._sending.stop(leg, message.play)
 
     def _bridge(self, leg: Leg, message: Bridge, now: Monotonic) -> None:
         other = self._legs.get(message.other)
@@ -143,12 +141,6 @@ class MediaCore:
         leg.peer = peer.peer = None
         self._settle(peer, now)
 
-    def _record(self, leg: Leg, message: Record, now: Monotonic) -> None:
-        self._keeping.begin(leg, message, now)
-
-    def _stop_recording(self, leg: Leg, message: StopRecording, now: Monotonic) -> None:
-        self._keeping.end(leg, now)
-
     def recording_finished(self, path: str, fault: str | None, now: Monotonic) -> None:
         """The shell has given the file its name, or could not write it."""
         self._keeping.finished(path, fault)
@@ -157,12 +149,6 @@ class MediaCore:
         """The worker ends: recordings under way are finished, so that what a caller said is not lost."""
         for leg in self._legs.values():
             self._keeping.end(leg, now)
-
-    def _listen(self, leg: Leg, message: Listen, now: Monotonic) -> None:
-        leg.wants_talking, leg.wants_beep = message.talking, message.beep
-
-    def _send_digit(self, leg: Leg, message: SendDigit, now: Monotonic) -> None:
-        self._sending.send_digit(leg, message.digit, message.milliseconds, now)
 
     def _close(self, leg: Leg, message: CloseLeg, now: Monotonic) -> None:
         for press in leg.digits.finish():
@@ -205,7 +191,8 @@ class MediaCore:
             leg.reception.restart()
             self._orders.append(ListenToAll(leg.number))
         elif leg.listens_fully and not fully:
-            self._orders.append(ListenToDigits(leg.number, leg.remote.telephone_event if leg.remote else None))
+            assert leg.remote is not None
+            self._orders.append(ListenToDigits(leg.number, leg.remote.telephone_event, leg.remote.rtcp_mux))
         leg.listens_fully = fully
         at_once = leg.latched is None or leg.peer is not None
         if at_once != leg.attended_at_once:
@@ -228,6 +215,9 @@ class MediaCore:
         if leg is None:
             return
         if source is not None and leg.latched is not None and source != leg.latched:
+            return
+        if leg.remote is not None and leg.remote.rtcp_mux and leg.latched is not None and is_rtcp(data):
+            self._reporting.take(leg, bytes(data), now)
             return
         header = parse(data)
         if header is not None and leg.remote is not None and self._is_expected(leg, header, source, now):
@@ -261,9 +251,7 @@ class MediaCore:
             return False
         leg.latched = source
         self._orders.append(Latch(leg.number, source))
-        reports_to = source.port + 1 if remote.rtcp_port is None else remote.rtcp_port
-        if 0 < reports_to < 65536:
-            self._orders.append(ReportTo(leg.number, Address(source.host, reports_to)))
+        self._reporting.peer_at(leg, source)
         if not leg.flowing:
             leg.flowing = True
             self._messages.append(MediaFlowing(MediaLegId(leg.number), leg.generation))
@@ -394,14 +382,14 @@ def _drained(items: list) -> list:  # type: ignore[type-arg]
 
 _HANDLERS: dict[type, Callable[..., None]] = {
     Connect: MediaCore._connect,
-    Play: MediaCore._play,
-    PlayTone: MediaCore._play_tone,
-    StopPlaying: MediaCore._stop_playing,
+    Play: lambda core, leg, message, now: core._sending.play(leg, message),
+    PlayTone: lambda core, leg, message, now: core._sending.play_tone(leg, message),
+    StopPlaying: lambda core, leg, message, now: core._sending.stop(leg, message.play),
     Bridge: MediaCore._bridge,
     Unbridge: MediaCore._unbridge,
-    Record: MediaCore._record,
-    StopRecording: MediaCore._stop_recording,
-    SendDigit: MediaCore._send_digit,
-    Listen: MediaCore._listen,
+    Record: lambda core, leg, message, now: core._keeping.begin(leg, message, now),
+    StopRecording: lambda core, leg, message, now: core._keeping.end(leg, now),
+    SendDigit: lambda core, leg, message, now: core._sending.send_digit(leg, message.digit, message.milliseconds, now),
+    Listen: lambda core, leg, message, now: leg.listen_for(message),
     CloseLeg: MediaCore._close,
 }

@@ -12,7 +12,8 @@ from foundation.sound import Codec
 from ivr.media.codecs import Transcoder
 from ivr.media.dtmf import DigitReceiver, DigitSender
 from ivr.media.hearing import Wanted
-from ivr.media.messages import Direction, PlayId, Remote
+from ivr.media.messages import Direction, Listen, PlayId, Remote
+from ivr.media.orders import ReportTo
 from ivr.media.pacing import Bank, Track
 from ivr.media.playout import Playout
 from ivr.media.recording import Recording
@@ -76,6 +77,11 @@ def literal(host: str) -> str | None:
 def line_event(remote: Remote) -> LineEvent:
     """What an agreement, made usable, means for the line."""
     return LineEvent.AGREED_TO_SEND if remote.direction in _SENDING else LineEvent.AGREED_NOT_TO_SEND
+
+
+def asides(remote: Remote) -> tuple[int | None, bool, int | None]:
+    """What comes beside the sound: keys and reports."""
+    return remote.telephone_event, remote.rtcp_mux, remote.rtcp_port
 
 
 def hears(remote: Remote) -> bool:
@@ -146,6 +152,7 @@ class Leg:
     remote: Remote | None = None
     hosts: frozenset[str] = frozenset()
     latched: Address | None = None
+    reports_to: ReportTo | None = None
     flowing: bool = False
     last_timestamp: int | None = None
     bank: Bank | None = None
@@ -181,6 +188,9 @@ class Leg:
             ("digits", remote.telephone_event is None),
         )
         return frozenset(name for name, wanted in possible if wanted)
+
+    def listen_for(self, message: Listen) -> None:
+        self.wants_talking, self.wants_beep = message.talking, message.beep
 
     def timestamp_at(self, now: Monotonic) -> int:
         """The leg's RTP time: runs with the clock, and never behind what was already sent."""

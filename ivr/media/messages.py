@@ -49,7 +49,7 @@ class Remote:
     `telephone_event` is the payload type of RFC 4733 events, None where the other side has none; `packet_milliseconds`
     the ptime. `sources` are further hosts that may send (a trunk's media gateways). `srtp` None is sound in the clear;
     `comfort_noise` the payload type of RFC 3389 where both sides know it (13); `rtcp_port` what `a=rtcp` says
-    (RFC 3605), None for the port above.
+    (RFC 3605), None for the port above; `rtcp_mux` that both sides agreed to RTCP on the RTP port (RFC 5761).
     """
 
     address: Address
@@ -62,6 +62,7 @@ class Remote:
     srtp: SrtpKeys | None = None
     comfort_noise: int | None = None
     rtcp_port: int | None = None
+    rtcp_mux: bool = False
 
 
 # ---- daemon to worker

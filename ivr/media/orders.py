@@ -33,10 +33,12 @@ class ListenToAll:
 
 @dataclass(frozen=True, slots=True)
 class ListenToDigits:
-    """Only packets of this payload type are wanted; None: none at all. The kernel may drop the rest."""
+    """Only packets of this payload type are wanted; None: none at all; and RTCP where it comes on the same port. The
+    kernel may drop the rest."""
 
     leg: int
     telephone_event: int | None
+    reports: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +51,10 @@ class Attend:
 
 @dataclass(frozen=True, slots=True)
 class ReportTo:
-    """RTCP goes to this address and is taken from there only."""
+    """RTCP goes to this address and is taken from there only; None: it goes and comes with the sound (RFC 5761)."""
 
     leg: int
-    address: Address
+    address: Address | None
 
 
 @dataclass(frozen=True, slots=True)

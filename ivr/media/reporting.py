@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from foundation.clock import Monotonic
 from foundation.deadlines import Deadlines
+from foundation.endpoints import Address
 from ivr.media.leg import Leg, hears
 from ivr.media.messages import FromWorker, LegClosed, MediaLegId, NoMedia
-from ivr.media.orders import CountUnheard, Order
+from ivr.media.orders import CountUnheard, Order, ReportTo
 from ivr.media.quality import mean_opinion_score
 from ivr.media.rtcp import Block, Report, SenderInfo, encode, middle, ntp_of, parse
 from ivr.media.rtp import CLOCK_RATE
@@ -60,6 +61,22 @@ class Reporting:
         if leg.number not in self._legs:
             self._legs[leg.number] = Quality(silent_since=now)
             self._timers.set(("report", leg.number), Monotonic(now + self._interval(leg)))
+
+    def peer_at(self, leg: Leg, sound: Address) -> None:
+        """Reports go to and come from the port above this RTP address (RFC 3550 §11), or where the agreement says
+        (RFC 3605, RFC 5761). Known before any sound comes: who sends none may still report that ours arrives."""
+        order = self._report_to(leg, sound)
+        if order is not None and leg.reports_to != order:
+            leg.reports_to = order
+            self._orders.append(order)
+
+    @staticmethod
+    def _report_to(leg: Leg, sound: Address) -> ReportTo | None:
+        agreed = None if leg.remote is None else leg.remote.rtcp_port
+        if leg.remote is not None and leg.remote.rtcp_mux:
+            return ReportTo(leg.number, None)
+        port = sound.port + 1 if agreed is None else agreed
+        return ReportTo(leg.number, Address(sound.host, port)) if 0 < port < 65536 else None
 
     def due(self, leg: Leg, now: Monotonic) -> None:
         """One report, and a look whether anything came since the last."""

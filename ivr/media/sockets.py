@@ -23,6 +23,7 @@ _SO_DETACH_FILTER = 27
 _SO_MEMINFO = 55
 _MEMINFO = struct.Struct("=9I")
 _LOAD_BYTE, _AND, _JUMP_IF_EQUAL, _RETURN = 0x30, 0x54, 0x15, 0x06
+_PASS = (_RETURN, 0, 0, 0xFFFF)
 _SECOND_RTP_BYTE = 9  # behind the 8 bytes of the UDP header
 _PAYLOAD_TYPE_MASK = 0x7F
 
@@ -40,15 +41,15 @@ class NoPort(Exception):
     """Every port of the worker's slice is taken."""
 
 
-def attach_filter(sock: socket.socket, payload_type: int | None) -> None:
-    """Let the kernel pass RTP of one payload type only; None lets nothing pass."""
-    passing = [
-        (_LOAD_BYTE, 0, 0, _SECOND_RTP_BYTE),
-        (_AND, 0, 0, _PAYLOAD_TYPE_MASK),
-        (_JUMP_IF_EQUAL, 0, 1, payload_type or 0),
-        (_RETURN, 0, 0, 0xFFFF),
-    ]
-    program = ([] if payload_type is None else passing) + [(_RETURN, 0, 0, 0)]
+def attach_filter(sock: socket.socket, payload_type: int | None, *, reports: bool = False) -> None:
+    """Let the kernel pass RTP of one payload type only; None lets nothing pass. With `reports` RTCP passes too (packet
+    types 192 to 223, RFC 5761 §4)."""
+    program = [(_LOAD_BYTE, 0, 0, _SECOND_RTP_BYTE)]
+    if reports:
+        program += [(_AND, 0, 0, 0xE0), (_JUMP_IF_EQUAL, 0, 1, 0xC0), _PASS, (_LOAD_BYTE, 0, 0, _SECOND_RTP_BYTE)]
+    if payload_type is not None:
+        program += [(_AND, 0, 0, _PAYLOAD_TYPE_MASK), (_JUMP_IF_EQUAL, 0, 1, payload_type), _PASS]
+    program.append((_RETURN, 0, 0, 0))
     code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in program))
     sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("@HP", len(program), ctypes.addressof(code)))
 
@@ -90,6 +91,7 @@ class LegSocket:
         self.send: Send = _to_nowhere
         self.rtcp = rtcp
         self.reports_connected = False
+        self.reports_with_sound = False
         self.protection: Protection | None = None
         self._last_protection: Protection | None = None
         self._host = host
@@ -145,8 +147,11 @@ class LegSocket:
 
         self.send = protected
 
-    def report_to(self, address: Address) -> None:
-        """RTCP goes there, and the kernel passes what comes from there."""
+    def report_to(self, address: Address | None) -> None:
+        """RTCP goes there, and the kernel passes what comes from there; None: on the RTP port."""
+        self.reports_with_sound = address is None
+        if address is None:
+            return
         if self.reports_connected:
             self.rtcp.close()
             self.rtcp = _bound(self._host, self.port + 1)
@@ -157,19 +162,19 @@ class LegSocket:
 
     def send_report(self, data: bytes) -> None:
         """Raises OSError when the far port refused an earlier one."""
-        if not self.reports_connected:
+        if not self.reports_connected and not self.reports_with_sound:
             return
         protected = data if self.protection is None else self.protection.protect_report(data)
         if protected is not None:
-            self.rtcp.send(protected)
+            (self._clear_send if self.reports_with_sound else self.rtcp.send)(protected)
 
     def receive_report(self) -> bytes | None:
         """A datagram of the RTCP peer; None for one that does not prove to be. Raises OSError."""
         data = self.rtcp.recv(_LONGEST_DATAGRAM)
         return data if self.protection is None else self.protection.unprotect_report(data)
 
-    def listen_to_digits(self, payload_type: int | None) -> None:
-        attach_filter(self.rtp, payload_type)
+    def listen_to_digits(self, payload_type: int | None, *, reports: bool) -> None:
+        attach_filter(self.rtp, payload_type, reports=reports)
         self.filtered = True
 
     def listen_to_all(self) -> None:

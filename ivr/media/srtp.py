@@ -5,6 +5,7 @@ from __future__ import annotations
 from pylibsrtp import Error, Policy, Session
 
 from ivr.media.messages import SrtpKeys, SrtpSuite
+from ivr.media.rtp import is_rtcp
 
 _PROFILES: dict[SrtpSuite, int] = {
     "AES_CM_128_HMAC_SHA1_80": Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
@@ -44,8 +45,10 @@ class Protection:
             return None
 
     def unprotect_in_place(self, buffer: memoryview, length: int) -> int:
-        """Put the packet in the clear where it lies; its new length, 0 for one that does not prove itself."""
-        clear = self.unprotect(buffer[:length])
+        """Put the packet, or the report among packets (RFC 5761), in the clear where it lies; its new length, 0 for one
+        that does not prove itself."""
+        data = buffer[:length]
+        clear = self.unprotect_report(data) if is_rtcp(data) else self.unprotect(data)
         if clear is None:
             return 0
         buffer[: len(clear)] = clear

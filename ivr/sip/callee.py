@@ -208,7 +208,7 @@ class Callee:
             transport=session.transport,
             destination=str(session.destination),
         )
-        self._core.disarm(session, "unanswered", "reliable", "no PRACK")
+        self._core.disarm(session, "unanswered")
         self._legs.step(session, Event.ACCEPT, now, response)
 
     def reject(

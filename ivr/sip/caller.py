@@ -181,6 +181,7 @@ class Caller:
         session.description = request.offer
         session.state = State.CALLING
         session.settled.clear()
+        session.renewed.clear()
         session.acknowledged.clear()  # a stray 2xx to the INVITE that was refused is no fork of this one
         self._core.disarm(session, "set-up", "ring")
         self._core.arm(session, "silence", session.peer.silence_seconds, now)

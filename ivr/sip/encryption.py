@@ -20,14 +20,14 @@ _SECURE = ("RTP/SAVP", "RTP/SAVPF")
 class Encryption:
     """Our side of a call. `keys` hold one for each suite, drawn once: a later offer or answer within the call shows the
     same ones, so that nobody starts anew with packets that are already under way. Their text shows no key. `insisting`:
-    this call is optionally encrypted, and the other side wants the secure profile."""
+    this call is optionally encrypted, and by the secure profile."""
 
     mode: Mode = "off"
     keys: tuple[sdes.Crypto, ...] = ()
     insisting: bool = False
 
-    def insist(self) -> Encryption:
-        return replace(self, insisting=True)
+    def insist(self, insisting: bool = True) -> Encryption:
+        return replace(self, insisting=insisting)
 
     @property
     def transport(self) -> str:

@@ -215,7 +215,8 @@ class UserAgent:
     # ---- calls that are up
 
     def answer_reoffer(self, leg: LegId, sdp: bytes | None, now: Monotonic) -> None:
-        session = self._core.sessions.get(self._forks.meant(leg)[0])
+        meant = (self._core.sessions.get(inner) for inner in self._forks.meant(leg))
+        session = next((one for one in meant if one is not None and one.reoffered is not None), None)
         if session is not None:
             self._in_dialog.answer_reoffer(session, sdp, now)
             self._callee.release(session, now)

@@ -11,7 +11,8 @@ import ctypes
 import ipaddress
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.udp import Port
@@ -21,6 +22,7 @@ from ivr.sip.sources import Network
 
 _log = Logger()
 
+Family = TypeVar("Family", ipaddress.IPv4Network, ipaddress.IPv6Network)
 Step = tuple[int, int, int, int]
 """One instruction of a classic filter: code, steps to skip where true, where false, and its number (linux/filter.h)."""
 
@@ -37,14 +39,8 @@ _MOST_STEPS = 1024
 def program(networks: Sequence[Network]) -> list[Step] | None:
     """The filter that passes these alone, None where it would be too long. An IPv4 datagram is known by its header, on a
     socket for both families too."""
-    four = [
-        net for net in ipaddress.collapse_addresses(net for net in networks if isinstance(net, ipaddress.IPv4Network))
-    ]
-    six = [
-        net for net in ipaddress.collapse_addresses(net for net in networks if isinstance(net, ipaddress.IPv6Network))
-    ]
-    fours = [step for net in four for step in _block(net, _IPV4_SOURCE)]
-    sixes = [step for net in six for step in _block(net, _IPV6_SOURCE)]
+    fours = [step for net in _merged(networks, ipaddress.IPv4Network) for step in _block(net, _IPV4_SOURCE)]
+    sixes = [step for net in _merged(networks, ipaddress.IPv6Network) for step in _block(net, _IPV6_SOURCE)]
     steps = [
         (_LOAD_BYTE, 0, 0, _NETWORK_HEADER),
         (_AND, 0, 0, 0xF0),
@@ -56,6 +52,10 @@ def program(networks: Sequence[Network]) -> list[Step] | None:
         _DROP,
     ]
     return steps if len(steps) <= _MOST_STEPS else None
+
+
+def _merged(networks: Sequence[Network], family: type[Family]) -> Iterator[Family]:
+    return ipaddress.collapse_addresses(network for network in networks if isinstance(network, family))
 
 
 def _block(network: Network, source: int) -> list[Step]:

@@ -1,5 +1,5 @@
 """Session descriptions: offer and answer (RFC 8866, RFC 3264) for PCMA, PCMU, G722, comfort noise and telephone-event, in
-the clear or by SDES (RFC 4568). No I/O.
+the clear or by SDES (RFC 4568), reports with the sound or beside it (RFC 5761). No I/O.
 
 Theirs is read for what we need of it and for nothing else; whatever it holds, only `SdpFault` is raised.
 """
@@ -21,6 +21,8 @@ LARGEST = 16_384
 OUR_TELEPHONE_EVENT = 101
 COMFORT_NOISE = 13
 """Always by this number (RFC 3389 §4)."""
+_MUX = "a=rtcp-mux"
+"""Reports on the port of the sound (RFC 5761): offered always, and agreed where the other side says it too."""
 _NOISE_LINE = f"a=rtpmap:{COMFORT_NOISE} CN/8000"
 
 _STATIC: dict[int, str] = {0: "PCMU", 8: "PCMA", 9: "G722", COMFORT_NOISE: "CN"}
@@ -80,6 +82,7 @@ class Audio:
     medias: tuple[str, ...]
     comfort_noise: int | None = None
     rtcp_port: int | None = None
+    rtcp_mux: bool = False
     crypto: sdes.Crypto | None = None
     encrypted: bool = False
 
@@ -91,7 +94,7 @@ def offer(local: Local, codecs: Sequence[Codec]) -> bytes:
     lines = [*_head(local), f"m=audio {local.address.port} {local.encryption.transport} {listed}"]
     lines += [f"a=rtpmap:{_PAYLOAD[codec]} {codec}/8000" for codec in codecs]
     lines += [*_event_lines(OUR_TELEPHONE_EVENT), _NOISE_LINE, *local.encryption.lines()]
-    return _joined([*lines, "a=ptime:20", f"a={local.direction}"])
+    return _joined([*lines, _MUX, "a=ptime:20", f"a={local.direction}"])
 
 
 def answer(their_offer: bytes, local: Local, codecs: Sequence[Codec]) -> tuple[bytes, Remote]:
@@ -112,6 +115,7 @@ def answer(their_offer: bytes, local: Local, codecs: Sequence[Codec]) -> tuple[b
         lines.append(f"a=rtpmap:{chosen.payload_type} {chosen.codec}/8000")
         lines += [] if audio.telephone_event is None else _event_lines(audio.telephone_event)
         lines += [] if audio.comfort_noise is None else [_NOISE_LINE]
+        lines += [_MUX] if audio.rtcp_mux else []
         lines += [*crypto_lines, f"a=ptime:{audio.packet_milliseconds}", f"a={direction}"]
     return _joined(lines), replace(_remote(audio, chosen), direction=direction, srtp=keys)
 
@@ -212,6 +216,7 @@ def _audio(session: list[str], block: list[str], port: int, formats: str, line: 
         medias=medias,
         comfort_noise=comfort_noise,
         rtcp_port=_rtcp_port(block, host),
+        rtcp_mux=_MUX in block,
     )
 
 
@@ -281,6 +286,7 @@ def _remote(audio: Audio, chosen: Format) -> Remote:
         packet_milliseconds=audio.packet_milliseconds,
         comfort_noise=audio.comfort_noise,
         rtcp_port=audio.rtcp_port,
+        rtcp_mux=audio.rtcp_mux,
     )
 
 

@@ -65,7 +65,8 @@ class PrefixLimits:
 
 
 class Trunk:
-    """One trunk's places. Every leg on it counts, in and out; alerts never use the reserve."""
+    """One trunk's places. Every leg on it counts, in and out; alerts never use the reserve. `secure_first`: where encryption
+    is optional, the last call that was answered had it by RTP/SAVP, so that the next one begins with that."""
 
     def __init__(self, settings: TrunkSettings) -> None:
         self.settings = settings
@@ -74,6 +75,7 @@ class Trunk:
         self._used: dict[Use, int] = dict.fromkeys(Use, 0)
         self._waiting = 0
         self.chosen = 0.0
+        self.secure_first = False
 
     @property
     def name(self) -> str:

@@ -18,6 +18,7 @@ from ivr.sip.events import Reason
 
 TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]+"
 _CSEQ = re.compile(rf"([0-9]{{1,10}})\s+({TOKEN})")
+# Any version: who speaks another SIP has to be told so (505; RFC 4475 §3.1.2.16).
 _VIA = re.compile(
     rf"SIP\s*/\s*[0-9]+\.[0-9]+\s*/\s*(?P<transport>{TOKEN})\s+(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:;,\[\]<>\"]+)"
     r"\s*(?::\s*(?P<port>[0-9]{1,5}))?\s*(?P<parameters>;.*)?",

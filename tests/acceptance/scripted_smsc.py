@@ -99,6 +99,7 @@ class ScriptedTexts:
         self.queried: list[Taken] = []
         self.taken_back: list[Taken] = []
         self.spared = 10
+        self.asked = self.most_asked = 0
         self.refused_deliveries = 0
         self._clock = clock
         self._clocks = clocks
@@ -173,13 +174,18 @@ class ScriptedTexts:
             self.cancelled.append(reference)
 
     def spare(self, smsc: str) -> int:
-        return 0 if smsc in self.down or self._taken else self.spared
+        return 0 if smsc in self.down or self._taken else max(self.spared - self.asked, 0)
 
     def query(self, taken: Taken) -> Deferred[Receipt | None]:
         self.queried.append(taken)
+        self.asked += 1
+        self.most_asked = max(self.most_asked, self.asked)
+        return deferLater(self._clock, RESPONSE_SECONDS, self._queried, taken)
+
+    def _queried(self, taken: Taken) -> Receipt | None:
+        self.asked -= 1
         state = self._people[taken.number].state
-        receipt = None if state is None else self._receipt(taken.message_id, taken.number, state, None, taken.smsc)
-        return deferLater(self._clock, RESPONSE_SECONDS, lambda: receipt)
+        return None if state is None else self._receipt(taken.message_id, taken.number, state, None, taken.smsc)
 
     def taking_back(self) -> frozenset[str]:
         return frozenset(self._names)

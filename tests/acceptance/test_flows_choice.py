@@ -73,13 +73,14 @@ def test_who_does_not_choose_reaches_the_newest(story: Story, keys: tuple[str, .
 def test_a_line_on_which_nothing_comes_back_is_put_through_all_the_same(story: Story) -> None:
     story.caller.is_silent().is_connected_to("desk-7").hangs_up()
     story.call(60)
-    assert story.people.unmet == []
+    assert story.rung() == ["desk-7"]
+    assert story.everybody_is_off_the_phone()
 
 
 def test_a_key_while_they_are_told_that_they_erred_counts(story: Story) -> None:
     story.caller.hears(MENU).presses("8").hears("Die toets").presses("3").is_connected_to("desk-10").hangs_up()
     story.call(60)
-    assert story.people.unmet == []
+    assert story.rung() == ["desk-10"]
     assert sum(MENU in words for words in story.caller.heard) == 1
 
 
@@ -87,7 +88,7 @@ def test_at_most_four_are_named(story: Story) -> None:
     story.house.recipients[NUMBER] += [reached(ActionId(f"more-{number}")) for number in range(3)]
     story.caller.hears(MENU).presses("4").is_connected_to("desk-8").hangs_up()
     story.call(60)
-    assert story.people.unmet == []
+    assert story.rung() == ["desk-8"]
     assert "Toets 4" in story.caller.heard[0]
     assert "Toets 5" not in story.caller.heard[0]
 
@@ -114,6 +115,7 @@ def test_there_is_no_menu_where_one_action_is_meant(story: Story, recipients: li
     story.caller.hears("Welkom bij Burgernet. U belt over").is_connected_to(owner).hangs_up()
     story.call(60)
     assert story.people.unmet == []
+    assert story.rung() == [owner]
     assert not any(MENU in words for words in story.caller.heard)
 
 
@@ -184,7 +186,8 @@ def test_without_a_voice_the_newest_is_reached(tmp_path: Path) -> None:
     story.people.desk("desk-9").hears("(attention)").presses("1")
     story.caller.is_connected_to("desk-9").hangs_up()
     story.call(60)
-    assert story.people.unmet == []
+    assert story.rung() == ["desk-9"]
+    assert story.everybody_is_off_the_phone()
 
 
 def test_titles_that_cannot_be_looked_up_keep_nobody_from_a_desk(story: Story) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.domain.attempt import Ended, Sent
+from gateway.domain.attempt import Ended, Heard, Sent
 from gateway.domain.outcomes import MessageKind, Outcome
 from ivr.call import Overheard
 from ivr.flows.alert import AlertManner, Meaning
@@ -178,6 +178,17 @@ def test_whoever_talks_through_all_of_the_closing_has_heard_it() -> None:
     heard = story.closing()
     assert (heard.machine, heard.enough) == (False, True)
     assert story.person.heard == [MESSAGE]
+
+
+def test_what_was_held_back_while_they_talked_is_told_when_they_are_still() -> None:
+    """Not only at the end of the call: a crash before that would call them again."""
+    story = VoiceStory()
+    story.person.hears("rode fiets", share=0.7).talks(2.0)
+    attempt = story.send(kind=MessageKind.CLOSING)
+    advance(story.clock, 12)
+    assert story.kinds(attempt) == [Sent], "80 % was said by then, and they talk"
+    advance(story.clock, 2)
+    assert story.kinds(attempt) == [Sent, Heard]
 
 
 def test_a_key_in_a_machines_closing_is_a_person_who_picked_up() -> None:

@@ -136,6 +136,7 @@ def test_many_are_asked_about_a_few_a_second(tmp_path: Path) -> None:
         town.passes(1)
         assert town.clock.seconds() < begin + 180
     assert sorted(taken.number.e164 for taken in town.texts.queried) == sorted(people)
+    assert town.texts.most_asked == 1
 
 
 def test_when_it_is_due() -> None:

@@ -37,12 +37,17 @@ class TextTown(Town):
         return await self.engine.language_of(number) if new else None
 
     def writes(self, text: str, number: str = PERSON) -> Deferred[None]:
-        """Somebody answers; what is saved by then is answered to the SMSC."""
-        answered = self.texts.writes(number, text)
+        """Somebody answers; what is saved by then is answered to the SMSC, and nothing is refused."""
+        refused: list[object] = []
+        answered = self.texts.writes(number, text).addErrback(refused.append)
         self.passes(1)
+        assert refused == []
         return answered
 
     def receipts(self, *message_ids: str, status: str = "DELIVRD", number: str = PERSON) -> None:
+        """Each is saved, so that the SMSC need not send it again."""
+        refused: list[object] = []
         for message_id in message_ids:
-            self.texts.receipted(message_id, status, number)
+            self.texts.receipted(message_id, status, number).addErrback(refused.append)
         self.passes(1)
+        assert refused == []

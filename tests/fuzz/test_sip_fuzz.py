@@ -130,6 +130,68 @@ def test_the_user_agent_survives_whatever_its_peer_says(messages: list[bytes], s
     assert pair.here.next_deadline() is None
 
 
+def _ringing() -> Pair:
+    """A call that rings reliably, its sound agreed."""
+    pair = Pair()
+    request = replace(pair.request(), extra_headers=(("Require", "100rel"),))
+    pair.here.invite(HERE, request, pair.now)
+    pair.run(0.1)
+    pair.there.ring(pair.incoming, pair.now, ANSWER)
+    pair.run(0.1)
+    return pair
+
+
+def _early() -> dict[bool, list[bytes]]:
+    """What both sides say before an answer, by whether the caller says it: PRACK, UPDATE both ways, then the answer."""
+    pair = _ringing()
+    pair.here.reoffer(HERE, OFFER, pair.now)
+    pair.run(0.1)
+    pair.there.answer_reoffer(pair.incoming, ANSWER, pair.now)
+    pair.there.reoffer(pair.incoming, OFFER, pair.now)
+    pair.run(0.1)
+    pair.here.answer_reoffer(HERE, ANSWER, pair.now)
+    pair.there.answer(pair.incoming, ANSWER, pair.now)
+    pair.run(1)
+    return {
+        side: [datagram.data for _, from_here, datagram in pair.sent if from_here is side] for side in (True, False)
+    }
+
+
+_EARLY = _early()
+
+
+@given(
+    messages=st.lists(
+        st.one_of(*(st.tuples(st.just(side), mutated(said)) for side, said in _EARLY.items())), max_size=12
+    ),
+    seed=st.integers(0, 2**16),
+)
+@settings(max_examples=300 * SHAPED_TIMES, deadline=None)
+def test_it_survives_whatever_is_said_before_the_answer(messages: list[tuple[bool, bytes]], seed: int) -> None:
+    """As caller and as callee, with offers and the answer of our own in between; afterwards everything is forgotten."""
+    counts["early, shaped"] += len(messages)
+    chance = random.Random(seed)
+    pair = _ringing()
+    for from_here, data in messages:
+        (pair.there if from_here else pair.here).receive(data, OURS if from_here else THEIRS, pair.now)
+        if chance.random() < 0.3:
+            pair.here.reoffer(HERE, OFFER, pair.now)
+        if chance.random() < 0.3:
+            pair.here.answer_reoffer(HERE, ANSWER, pair.now)
+            pair.there.answer_reoffer(pair.incoming, ANSWER, pair.now)
+        if chance.random() < 0.1:
+            pair.there.answer(pair.incoming, ANSWER, pair.now)
+        pair.run(chance.random())
+    for agent in (pair.here, pair.there):
+        for session in list(agent._core.sessions.values()):
+            agent.hang_up(session.leg, pair.now)
+    pair.run(400)
+    for agent in (pair.here, pair.there):
+        assert not len(agent._core.sessions)
+        assert not len(agent._core.transactions)
+        assert agent.next_deadline() is None
+
+
 @given(pieces=st.lists(mutated(_SEEDS + _CALLS), max_size=6), cuts=st.lists(st.integers(1, 700), max_size=30))
 @settings(max_examples=300 * SHAPED_TIMES, deadline=None)
 def test_a_stream_is_followed_or_given_up(pieces: list[bytes], cuts: list[int]) -> None:

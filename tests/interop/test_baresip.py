@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.daemon import Daemon, eventually
-from tests.interop.baresip_phone import Baresip, Manner, seconds_of
+from tests.interop.baresip_phone import Baresip, Manner, joined, seconds_of
 
 NUMBER = "+31612345678"
 CALLER_HERTZ, DESK_HERTZ = 440.0, 620.0
@@ -104,6 +104,26 @@ def test_who_was_alerted_reaches_the_owner_of_the_action(daemon: Daemon, phone: 
     assert daemon.counts(action) == {"heard_confirmed": 1}
 
 
+def test_who_was_reached_by_two_actions_chooses_one(daemon: Daemon, phone: Baresip, desk: Baresip) -> None:
+    daemon.import_participants([f"{NUMBER},voice,3511AB,52.09,5.12"])
+    older = daemon.start_action(["voice"], message="Rode fiets.", title="De rode fiets")
+    eventually(lambda: daemon.counts(older) == {"heard": 1}, 60, "it hears the first alert")
+    newer = daemon.start_action(["voice"], message="Blauwe auto.", title="De blauwe auto")
+    eventually(lambda: daemon.counts(newer) == {"heard": 1}, 60, "it hears the second alert")
+    before = len(phone.heard())
+    phone.dial(f"sip:08000011@127.0.0.1:{daemon.sip_port}")
+    eventually(lambda: len(phone.heard()) > before + 4 * 8000, 60, "it hears four seconds of the menu")
+    assert len(desk.heard()) == 0, "nobody is rung before they have chosen"
+    phone.press("2")
+    eventually(lambda: len(desk.heard()) > 8000, 60, "the owner's desk hears the whisper")
+    desk.press("1")
+    eventually(lambda: seconds_of(phone.heard(), DESK_HERTZ) > 1, 30, "the person hears the desk")
+    chosen = {action: daemon.call("GET", f"/actions/{action}")["callbacks"] for action in (older, newer)}
+    assert chosen == {older: 1, newer: 0}
+    phone.hang_up()
+    eventually(lambda: _all_over(daemon), 30, "no leg outlives its bridge")
+
+
 def test_a_trunk_is_tried_beside_the_daemon_that_uses_it(daemon: Daemon, phone: Baresip) -> None:
     words = ["trunk", "test", "baresip", "-c", str(daemon.configuration), "--call", NUMBER, "--seconds", "5"]
     done = subprocess.run(
@@ -139,4 +159,36 @@ caller_id = "+31343529850"
         machine.stop()
     heard = machine.heard()
     after_beep = heard[round(4.7 * 8000) :]
+    assert float((after_beep[8000 : 4 * 8000] ** 2).mean()) ** 0.5 > 300, "the message is said after the beep"
+
+
+def test_a_machine_records_the_closing_message_after_its_beep_and_once(tmp_path: Path) -> None:
+    machine = Baresip(tmp_path / "machine", NUMBER, Manner(machine=4.0))
+    daemon = Daemon(
+        tmp_path,
+        trunks=f"""
+[[trunk]]
+name = "baresip"
+proxy = "sip:127.0.0.1:{machine.port};transport=udp"
+caller_id = "+31343529850"
+""",
+        voice="times = 1\nkey_seconds = 1\nattempts = 3\nvoicemail_is_reached = true\n"
+        "retry_minutes = { voicemail = 0.02 }",
+    )
+    try:
+        daemon.start()
+        daemon.import_participants([f"{NUMBER},voice,3511AB,52.09,5.12"])
+        action = daemon.start_action(["voice"], message="Let op een rode fiets.")
+        eventually(lambda: daemon.counts(action) == {"voicemail": 1}, 90, "it is known for a machine")
+        daemon.call("POST", f"/actions/{action}/close", json={"outcome": "solved_otherwise"})
+        eventually(lambda: daemon.call("GET", f"/actions/{action}")["state"] == "closed", 90, "the action is closed")
+        eventually(lambda: _all_over(daemon), 30, "we hang up")
+        assert len(_calls(daemon, "out")) == 2, "one call for the alert, one for the closing message"
+    finally:
+        daemon.stop()
+        machine.stop()
+    closing = joined(sorted(machine.folder.glob("dump-*-dec.wav"))[-1:])
+    after_beep = closing[round(4.7 * 8000) :]
+    seconds = len(after_beep) / 8000
+    assert seconds > 4, "it is said from its start"
     assert float((after_beep[8000 : 4 * 8000] ** 2).mean()) ** 0.5 > 300, "the message is said after the beep"

@@ -72,9 +72,10 @@ def test_a_caller_over_srtp_and_a_desk_in_the_clear_hear_each_other(tmp_path: Pa
         desk.stop()
 
 
-def test_a_trunk_test_tells_that_its_call_was_encrypted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("srtp", ["required", "optional"])
+def test_a_trunk_test_tells_that_its_call_was_encrypted(tmp_path: Path, srtp: str) -> None:
     phone = Baresip(tmp_path / "phone", NUMBER, Manner(more=";mediaenc=srtp-mand"))
-    words = ["trunk", "test", "baresip", "-c", str(_daemon(tmp_path, phone, "required").configuration)]
+    words = ["trunk", "test", "baresip", "--trace", "-c", str(_daemon(tmp_path, phone, srtp).configuration)]
     try:
         done = subprocess.run(
             [sys.executable, "-m", "gateway", *words, "--call", NUMBER, "--seconds", "5"],
@@ -83,6 +84,8 @@ def test_a_trunk_test_tells_that_its_call_was_encrypted(tmp_path: Path) -> None:
     finally:
         phone.stop()
     assert done.returncode == 0, done.stdout + done.stderr
+    # A phone that insists refuses RTP/AVP with 488.
+    assert done.stdout.count("──INVITE ") == (2 if srtp == "optional" else 1)
     assert "ok  SRTP      encrypted both ways: AES_CM_128_HMAC_SHA1_80" in done.stdout
     assert "our test tone came back" in done.stdout
     assert ENCRYPTED in phone.log

@@ -12,6 +12,7 @@ from twisted.internet import reactor, utils
 
 from foundation.endpoints import Address
 from ivr.listen import Listen
+from ivr.media.sockets import dropped
 from ivr.sip.endpoint import UserAgent
 from ivr.sip.sources import Sources, source
 from ivr.sip.transport import SipTransport
@@ -28,6 +29,11 @@ class Gateway:
         self.shell = SipTransport(reactor, reactor, self.agent, [Listen("udp", 0, HOST)], lambda event: None)
         self.shell.startService()
         self.contacts["udp"] = self.shell.addresses[0]
+
+    @property
+    def unheard(self) -> int:
+        """Datagrams of strangers: nearly all end at the kernel's gate."""
+        return self.agent.strangers + sum(dropped(port.socket) for _, _, port in self.shell._sockets)
 
 
 async def _scan(tool: str, gateway: Gateway, *options: str) -> str:
@@ -47,7 +53,7 @@ async def test_svmap_finds_us_only_where_it_may_speak(method: str) -> None:
         gateway = Gateway(allowed)
         said = await _scan("svmap", gateway, "-m", method)
         assert (f"{HOST}:{gateway.shell.addresses[0].port}" in said) == found, said
-        assert (gateway.agent.strangers > 0) != found
+        assert (gateway.unheard > 0) != found
         await gateway.shell.stopService()
 
 
@@ -57,5 +63,5 @@ async def test_svwar_finds_no_extension() -> None:
     said = await _scan("svwar", gateway, "-e", "100-110", "--force", "-m", "INVITE")
     assert "reqauth" not in said
     assert "noauth" not in said
-    assert gateway.agent.strangers > 0
+    assert gateway.unheard > 0
     await gateway.shell.stopService()

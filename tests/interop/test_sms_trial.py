@@ -83,6 +83,14 @@ def test_a_receipt_that_another_bind_got_is_asked_for(daemon: Daemon) -> None:
     assert (code, "no receipt came by this bind; query_sm says DELIVRD: it was delivered" in words) == (0, True), words
 
 
+def test_a_receipt_that_the_daemon_got_is_looked_for_in_its_log(daemon: Daemon) -> None:
+    code, words = _test(daemon, "node", "--to", "0687654444", "--seconds", "6")
+    assert code == 1, words
+    for said in ("no receipt in 6 s by this bind", "receipt of an unknown message", "stop the gateway and test again"):
+        assert said in words
+    assert "receipt of an unknown message node" in daemon.log.read_text(), "what is said of its log is so"
+
+
 def test_without_a_number_nothing_is_sent(daemon: Daemon, crowd: Crowd) -> None:
     code, words = _test(daemon, "node")
     assert (code, "no message was sent: name a number with --to" in words) == (0, True), words

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.daemon import free_port
 from tests.interop.baresip_phone import Baresip, Manner
+from tests.interop.trunk_peers import SoundPeer, TlsTrunk
+from tests.unit.sip.authority import Authority
 
 NUMBER = "+31612345678"
 SCENARIOS = Path(__file__).with_name("sipp")
@@ -47,8 +48,11 @@ class Bench:
         while not _udp_in_use(self.port):
             assert time.monotonic() < time_limit, "SIPp listens"
 
-    def run(self, *options: str, proxy: str | None = None, trunk: str = "") -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *options: str, proxy: str | None = None, trunk: str = "", listen: str = ""
+    ) -> subprocess.CompletedProcess[str]:
         proxy = proxy or f"sip:127.0.0.1:{self.port};transport=udp"
+        listen = listen or f"udp:{free_port(socket.SOCK_DGRAM)}:interface=127.0.0.1"
         file = self.folder / "gateway.toml"
         file.write_text(
             f"""
@@ -58,7 +62,7 @@ database = "sqlite:///{self.folder / "burgernet.db"}"
 [http]
 listen = "tcp:{free_port()}:interface=127.0.0.1"
 [sip]
-listen = ["udp:{free_port(socket.SOCK_DGRAM)}:interface=127.0.0.1"]
+listen = ["{listen}"]
 [rtp]
 ports = "18600-18699"
 [callback]
@@ -123,11 +127,50 @@ def test_a_connection_that_is_refused(bench: Bench) -> None:
     assert said.startswith("refused: ")
 
 
-def test_a_certificate_that_nobody_vouches_for(bench: Bench) -> None:
-    with _tls_server(bench.folder) as port:
-        said = _fault(bench.run(proxy=f"sip:127.0.0.1:{port};transport=tls"), "OPTIONS")
-    assert said.startswith("TLS: ")
-    assert "certificate" in said
+@pytest.mark.parametrize("trusted", ["by the system", "by the listener"])
+def test_a_certificate_of_a_private_authority(bench: Bench, trusted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = Authority(bench.folder)
+    listen = ""
+    if trusted == "by the system":
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.path))
+    else:
+        own, key = authority.sign("gateway.example")
+        listen = f"tls:{free_port()}:interface=127.0.0.1:certificate={own}:key={key}:authority={authority.path}"
+    with SoundPeer(speaks=True, reports=0.0) as sound:
+        with TlsTrunk(*authority.sign("127.0.0.1"), sound.port) as trunk:
+            proxy = f"sip:127.0.0.1:{trunk.port};transport=tls"
+            done = bench.run("--call", NUMBER, proxy=proxy, listen=listen)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for words in ("ok  OPTIONS   200 OK", "ok  INVITE    200 OK", "ok  codec", "ok  hearing", "their reports say that"):
+        assert words in done.stdout
+    assert trunk.seen == ["OPTIONS", "INVITE", "ACK", "BYE"]
+
+
+@pytest.mark.parametrize(
+    ("name", "days", "known", "words"),
+    [
+        ("127.0.0.1", 30, False, "comes from nobody whom we trust, or is out of date"),
+        ("127.0.0.1", -1, True, "comes from nobody whom we trust, or is out of date"),
+        ("sip.provider.example", 30, True, "showed a certificate for another name"),
+        ("127.0.0.2", 30, True, "showed a certificate for another name"),
+    ],
+    ids=["nobody vouches for it", "out of date", "another name", "another address"],
+)
+def test_a_certificate_that_is_not_right(
+    bench: Bench, name: str, days: int, known: bool, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority, stranger = Authority(bench.folder), Authority(bench.folder, "stranger")
+    monkeypatch.setenv("SSL_CERT_FILE", str((authority if known else stranger).path))
+    with TlsTrunk(*authority.sign(name, days)) as trunk:
+        done = bench.run("--call", NUMBER, proxy=f"sip:127.0.0.1:{trunk.port};transport=tls")
+    assert _fault(done, "OPTIONS") == f"TLS: {_certificate_of(trunk.port, words)}"
+    assert "INVITE" not in done.stdout, "nothing is said to who can't prove who they are"
+    assert trunk.seen == []
+
+
+def _certificate_of(port: int, words: str) -> str:
+    place = f"127.0.0.1:{port}"
+    return f"{place} {words}." if words.startswith("showed") else f"the certificate of {place} {words}."
 
 
 @pytest.mark.parametrize(
@@ -139,6 +182,20 @@ def test_a_password_that_is_not_taken(bench: Bench, answer: str, words: str) -> 
     said = _fault(bench.run(trunk='register = true\nusername = "account"\npassword = "wrong"'), "REGISTER")
     assert said.startswith("credentials: ")
     assert words in said
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ("403", "credentials: 403 No after the digest: it knows the account and refuses the password, or bars it."),
+        ("407", "credentials: 407 No again after the digest: username account or its password is not right."),
+    ],
+)
+def test_a_password_that_is_not_taken_for_a_call(bench: Bench, answer: str, words: str) -> None:
+    bench.plays("trunk_challenges_calls", answer=answer, phrase="No")
+    done = bench.run("--call", NUMBER, trunk='username = "account"\npassword = "wrong"')
+    assert _fault(done, "INVITE") == words
+    assert "ok  OPTIONS" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -174,6 +231,40 @@ def test_a_registration_that_is_taken_and_left_to_the_daemon_where_wished(bench:
 def test_a_call_without_any_sound(bench: Bench) -> None:
     bench.plays("trunk_mute", direction="sendrecv", format="8")
     assert "no audio: " in _fault(bench.run("--call", NUMBER), "hearing")
+
+
+@pytest.mark.parametrize(
+    ("speaks", "reports", "step", "words"),
+    [
+        (False, None, "hearing", "no audio: we sent"),
+        (False, 0.0, "hearing", "one-way audio: its reports say that our sound arrives, and nothing comes back."),
+        (False, 1.0, "hearing", "no audio: nothing came, and their reports say that our sound does not arrive either."),
+        (True, 1.0, "speaking", "one-way audio: their reports say that our sound does not arrive."),
+        (True, 0.4, "speaking", "loss: their reports say that"),
+    ],
+    ids=["deaf and mute", "only listens", "loses all and is mute", "only speaks", "loses much"],
+)
+def test_sound_that_passes_one_way_only(
+    bench: Bench, speaks: bool, reports: float | None, step: str, words: str
+) -> None:
+    with SoundPeer(speaks=speaks, reports=reports) as sound:
+        bench.plays("trunk_mute", direction="sendrecv", format="8", media_port=str(sound.port))
+        done = bench.run("--call", NUMBER)
+        assert sound.heard > 50, "our sound did leave"
+    said = _fault(done, step)
+    assert said.startswith(words)
+    # Where nothing comes in it is the network that has to be looked at.
+    assert ("Are [rtp] ports open to us in the firewall" in said) == (step == "hearing")
+    if step == "speaking":
+        assert "ok  hearing" in done.stdout
+
+
+def test_sound_that_comes_and_nobody_reports_of_ours(bench: Bench) -> None:
+    with SoundPeer(speaks=True, reports=None) as sound:
+        bench.plays("trunk_mute", direction="sendrecv", format="8", media_port=str(sound.port))
+        done = bench.run("--call", NUMBER)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "note  speaking  the other side sends no RTCP reports and no echo: ask whoever answered" in done.stdout
 
 
 def test_a_call_that_may_only_be_heard_one_way(bench: Bench) -> None:
@@ -227,40 +318,3 @@ def test_112_is_never_dialled(bench: Bench) -> None:
     done = bench.run("--call", "112")
     assert done.returncode == 2
     assert "never dialled" in done.stderr
-
-
-class _tls_server:
-    """A server on TLS whose certificate is its own authority."""
-
-    def __init__(self, folder: Path) -> None:
-        certificate, key = folder / "own.pem", folder / "own.key"
-        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-        subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
-        subprocess.run(
-            [*command, *subject, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True
-        )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-        self._socket = context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True)
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-
-    def _serve(self) -> None:
-        try:
-            while True:
-                self._accept(self._socket.accept)
-        except OSError:
-            return
-
-    @staticmethod
-    def _accept(accept: Callable[[], object]) -> None:
-        try:
-            accept()
-        except ssl.SSLError:
-            return
-
-    def __enter__(self) -> int:
-        self._thread.start()
-        return int(self._socket.getsockname()[1])
-
-    def __exit__(self, *reason: object) -> None:
-        self._socket.close()

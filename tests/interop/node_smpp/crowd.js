@@ -1,5 +1,5 @@
 // An SMSC on node-smpp that plays a crowd: the number's last digit says what becomes of a message to it (4: no receipt, and query_sm
-// says delivered; 5: undeliverable; 6: refused). Each submit_sm
+// says delivered; 5: undeliverable; 6: refused). The receipt for OTHERS goes to another bind, and query_sm fails. Each submit_sm
 // is told with its moment and how many were without a response by then; at the end of input, how late this process was.
 "use strict";
 const smpp = require("smpp");
@@ -8,6 +8,9 @@ const { performance } = require("node:perf_hooks");
 const RESPONSE_MS = Number(process.argv[2]);
 const SLOW_RESPONSE_MS = Number(process.argv[3]);
 let nextId = 1;
+const bound = new Set();
+const untold = new Set();
+const OTHERS = "31687654444";
 let latest = 0;
 
 function tell(news) {
@@ -37,9 +40,17 @@ function receipt(session, pdu, id, state) {
 const server = smpp.createServer((session) => {
   let inFlight = 0;
   session.on("error", () => undefined);
-  session.on("bind_transceiver", (pdu) => session.send(pdu.response({ system_id: "crowd" })));
+  session.on("close", () => bound.delete(session));
+  session.on("bind_transceiver", (pdu) => {
+    bound.add(session);
+    session.send(pdu.response({ system_id: "crowd" }));
+  });
   session.on("enquire_link", (pdu) => session.send(pdu.response()));
-  session.on("query_sm", (pdu) => session.send(pdu.response({ message_id: pdu.message_id, message_state: 2 })));
+  session.on("query_sm", (pdu) => {
+    const untellable = { command_status: smpp.ESME_RQUERYFAIL };
+    const delivered = { message_id: pdu.message_id, message_state: 2 };
+    session.send(pdu.response(untold.has(pdu.message_id) ? untellable : delivered));
+  });
   session.on("unbind", (pdu) => {
     session.send(pdu.response());
     session.close();
@@ -63,6 +74,12 @@ const server = smpp.createServer((session) => {
         return;
       }
       session.send(pdu.response({ message_id: id }));
+      if (number === OTHERS) {
+        untold.add(id);
+        const other = [...bound].find((each) => each !== session);
+        setTimeout(() => receipt(other, pdu, id, "DELIVRD"), 20);
+        return;
+      }
       if (number.endsWith("4")) {
         return;
       }

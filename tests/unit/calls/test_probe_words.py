@@ -79,6 +79,7 @@ def test_agreements(found: Agreement, verdict: Verdict, words: str) -> None:
         (WELL, "speaking", Verdict.GOOD, "came back"),
         (WELL, "keys", Verdict.GOOD, "keys pass both ways"),
         (replace(WELL, received=0, reported_lost=None, digits_heard=""), "hearing", Verdict.FAULT, "no audio"),
+        (replace(WELL, received=0, reported_lost=499), "hearing", Verdict.FAULT, "no audio: nothing came, and their"),
         (replace(WELL, received=0, reported_lost=3), "hearing", Verdict.FAULT, "one-way audio: its reports"),
         (replace(WELL, received=0, reported_lost=None), "hearing", Verdict.FAULT, "one-way audio: keys came"),
         (replace(WELL, lost=100), "hearing", Verdict.FAULT, "loss: "),

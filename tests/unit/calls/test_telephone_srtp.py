@@ -108,6 +108,25 @@ def test_a_peer_that_insists_on_the_secure_profile_gets_it_in_a_second_invite() 
     assert bench.telephone.trunks()[0].last_error is None
 
 
+def test_the_next_call_begins_with_the_profile_that_was_taken() -> None:
+    bench = Bench(srtp="optional")
+    trunk = _phone(bench, "required")
+    trunk.on_invite = _insists
+    for _ in range(2):
+        bench.begin(_ending(bench.dial()))
+        bench.network.run(4)
+    assert [b"RTP/SAVP" in event.offer for event in trunk.of(InviteReceived)] == [False, True, True]
+    assert _agreed(bench).srtp is not None
+    trunk.encryption = encryption("off", random.Random(9).getrandbits)
+    trunk.on_invite = _knows_no_srtp
+    for _ in range(2):
+        bench.begin(_ending(bench.dial()))
+        bench.network.run(4)
+    assert [b"RTP/SAVP" in event.offer for event in trunk.of(InviteReceived)][3:] == [True, False, False]
+    assert bench.outcomes == ["answered"] * 4
+    assert _agreed(bench).srtp is None
+
+
 def test_a_peer_that_took_the_secure_profile_is_offered_it_within_the_call() -> None:
     bench = Bench(srtp="optional")
     trunk = _phone(bench, "required")
@@ -151,6 +170,14 @@ def _insists(phone: Phone, event: InviteReceived) -> None:
         phone.ring_and_answer(event)
     else:
         phone.refuse(event, 488)
+
+
+def _knows_no_srtp(phone: Phone, event: InviteReceived) -> None:
+    assert event.offer is not None
+    if b"RTP/SAVP" in event.offer:
+        phone.refuse(event, 488)
+    else:
+        phone.ring_and_answer(event)
 
 
 def test_an_answer_that_can_not_be_used_is_the_trunks_fault() -> None:

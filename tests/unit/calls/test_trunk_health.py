@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from ivr.call import EndCause, ToTrunk
-from tests.unit.calls.bench import NUMBER, Bench
+from ivr.exchange import TelephoneSettings
+from ivr.settings import SipSettings, TrunkSettings
+from tests.unit.calls.bench import NUMBER, OURS, Bench
 from tests.unit.calls.network import FakeNetwork, Phone
 
 KNOCK = b"\r\n\r\n"
@@ -44,6 +46,29 @@ def test_a_refusal_ends_a_call_that_waits_there() -> None:
     bench.dial(ToTrunk("kpn", NUMBER, 25)).on_end(lambda ending: ended.append(ending.cause))
     bench.network.run(3, 0.05)
     assert ended == [EndCause.TRUNK_FAULT]
+
+
+def test_of_two_trunks_on_one_host_the_one_where_nothing_listens_is_down() -> None:
+    bench = Bench()
+    Phone(bench.network, "192.0.2.2")
+    bench.network.closed.add("192.0.2.2")
+    shared = {"caller_id": "0343529850"}
+    bench.telephone.reconfigure(
+        TelephoneSettings(
+            sip=SipSettings(listen=("udp:5060:interface=192.0.2.1",)),
+            trunks=(
+                TrunkSettings(name="kpn", proxy="sip:192.0.2.2:5060", **shared),
+                TrunkSettings(name="second", proxy="sip:192.0.2.2:5070", **shared),
+            ),
+            numbers=OURS,
+        )
+    )
+    bench.network.run(8, 0.05)
+    told = {trunk.name: (trunk.state, trunk.last_error) for trunk in bench.telephone.trunks()}
+    assert told == {
+        "kpn": ("up", None),
+        "second": ("down", "192.0.2.2:5070 refuses by ICMP: nothing listens there"),
+    }
 
 
 def test_one_lost_options_takes_nothing_down_and_is_asked_again_within_seconds() -> None:
@@ -110,5 +135,4 @@ def test_what_is_stopped_leaves_no_socket() -> None:
     bench.network.run(2.1, 0.05)
     assert len(bench.network.sockets) == 2
     bench.telephone.stopService()
-    bench.network.run(1, 0.05)
     assert bench.network.sockets == {}

@@ -22,11 +22,13 @@ from gateway.domain.attempt import (
 )
 from gateway.domain.identifiers import ActionId, AttemptId, DeliveryKey
 from gateway.domain.outcomes import ChannelName, MessageKind, Outcome
+from gateway.engine.attempt_news import message_ids
 from gateway.engine.channel import Message, NothingMayLeave
 from gateway.engine.receipt_parts import ReceiptParts
 from gateway.engine.stop_words import wants_stop
 from gateway.engine.texts import PreparedText, TextChannel, TextHooks
 from gateway.store.receipts import FoundText
+from sms import events
 from tests.acceptance.scripted_smsc import ScriptedTexts
 
 PERSON = "+31612345678"
@@ -274,3 +276,17 @@ def test_parts_remember_only_the_newest() -> None:
     assert parts.add(AttemptId(2), "c", Outcome.DELIVERED) is None
     assert parts.add(AttemptId(2), "c", Outcome.DELIVERED) is None
     assert parts.add(AttemptId(2), "d", Outcome.DELIVERED) is Outcome.DELIVERED
+
+
+def test_the_smscs_own_names_are_kept_beside_those_that_receipts_have(story: Story) -> None:
+    story.send(1)
+    story.channel.text_event(events.Accepted(1, "main", ("161",), ("00A1",)))
+    _, accepted = story.engine.events[-1]
+    assert isinstance(accepted, Accepted)
+    assert (accepted.wire.reference, accepted.message_ids) == ("00A1", ("161",))
+    assert message_ids(accepted) == (("main", "161"),)
+    story.send(2)
+    story.channel.text_event(events.Accepted(2, "main", ("b", "c")))
+    _, accepted = story.engine.events[-1]
+    assert isinstance(accepted, Accepted)
+    assert message_ids(accepted) == (("main", "b"), ("main", "c"))

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from foundation.endpoints import Address
 from ivr.media.messages import CloseLeg, Connect, LegClosed, Listen, NoMedia, Play
-from ivr.media.orders import CountUnheard, ReportTo
+from ivr.media.orders import CountUnheard, ListenToDigits, ReportTo
 from ivr.media.quality import mean_opinion_score
 from ivr.media.rtcp import Block, Report, SenderInfo, encode, middle, ntp_of, parse
+from ivr.media.rtp import packet
 from tests.unit.media.media_line import FAR, Line, remote
 
 VOICE = bytes(range(160))
@@ -96,6 +97,30 @@ def test_reports_go_where_the_agreement_says():
     line.open(0, remote(rtcp_port=7777))
     line.speak(0, VOICE, 1)
     assert line.ordered(ReportTo) == [ReportTo(0, Address(FAR.host, 7777))]
+
+
+def test_reports_of_who_sends_no_sound_are_heard_too():
+    """One-way sound: their reports alone say that ours arrives."""
+    line = Line()
+    line.open(0, remote())
+    assert line.ordered(ReportTo) == [ReportTo(0, Address(FAR.host, FAR.port + 1))]
+    line.core.receive_report(0, encode(Report(77, None, (Block(0xABCD0000, 0, 3, 9, 9),)), "x"), line.now)
+    line.tell(CloseLeg(0, 1))
+    (closed,) = line.of(LegClosed)
+    assert closed.packets_received == 0  # type: ignore[attr-defined]  # a LegClosed
+    assert closed.remote_lost == 3  # type: ignore[attr-defined]  # a LegClosed
+
+
+def test_reports_follow_the_sound_to_where_it_comes_from():
+    line = Line()
+    line.open(0, remote())
+    mapped = Address(FAR.host, 9000)
+    for number in range(2):
+        line.arrive(0, packet(VOICE, sequence=number, timestamp=160 * number, payload_type=8, ssrc=77), mapped)
+    assert [order.address for order in line.ordered(ReportTo)] == [  # type: ignore[attr-defined]  # each a ReportTo
+        Address(FAR.host, FAR.port + 1),
+        Address(FAR.host, 9001),
+    ]
 
 
 def test_where_only_digits_were_listened_to_nothing_is_said_of_the_rest():
@@ -208,3 +233,39 @@ def test_garbage_on_the_port_of_reports_harms_nothing(data):
     line.core.receive_report(9, struct.pack("!BBHI", 0x80, 201, 1, 0), line.now)
     line.tell(CloseLeg(0, 1))
     assert len(line.of(LegClosed)) == 1
+
+
+def test_reports_come_and_go_with_the_sound_where_both_sides_agreed():
+    """RFC 5761: one port, told apart by the packet type; the kernel's filter lets both through."""
+    line = Line()
+    leg = line.open(0, remote(rtcp_mux=True))
+    line.speak(leg, VOICE, 1)
+    assert line.ordered(ReportTo) == [ReportTo(leg, None)]
+    assert line.ordered(ListenToDigits) == [ListenToDigits(leg, 101, reports=True)]
+    line.arrive(leg, encode(Report(77, None, (Block(0xABCD0000, 0, 3, 9, 9),)), "x"))
+    line.tell(CloseLeg(leg, 1))
+    (closed,) = line.of(LegClosed)
+    assert (closed.remote_lost, closed.packets_received) == (3, 1)  # type: ignore[attr-defined]  # a LegClosed
+
+
+@pytest.mark.parametrize("agreed", [False, True])
+def test_reports_on_the_sound_port_need_an_agreement_and_a_known_source(agreed):
+    line = Line()
+    leg = line.open(0, remote(rtcp_mux=agreed))
+    report = encode(Report(77, None, (Block(0xABCD0000, 0, 3, 9, 9),)), "x")
+    line.arrive(leg, report)
+    if not agreed:
+        line.speak(leg, VOICE, 1)
+        line.arrive(leg, report)
+    line.tell(CloseLeg(leg, 1))
+    (closed,) = line.of(LegClosed)
+    assert closed.remote_lost is None  # type: ignore[attr-defined]  # a LegClosed
+
+
+def test_a_new_agreement_moves_the_reports():
+    line = Line()
+    leg = line.open(0, remote())
+    line.speak(leg, VOICE, 1)
+    line.tell(Connect(leg, 1, remote(rtcp_mux=True)))
+    assert line.ordered(ReportTo) == [ReportTo(leg, Address(FAR.host, FAR.port + 1)), ReportTo(leg, None)]
+    assert line.ordered(ListenToDigits)[-1] == ListenToDigits(leg, 101, reports=True)

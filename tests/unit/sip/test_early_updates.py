@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ivr.sip.events import Answered, Confirmed, Ended, ReofferAnswered, Reoffered
+from ivr.sip.events import Answered, Confirmed, Ended, Failed, ReofferAnswered, Reoffered
 from ivr.sip.message import Request, Response, parse
 from tests.unit.sip.pair import ANSWER, HERE, OFFER, Pair, kind, losing
 
@@ -186,6 +186,15 @@ def test_an_update_without_offer_brings_a_new_contact(from_here: bool) -> None:
     dialog = session.dialog or next(iter(session.early.values()))
     assert dialog.remote_target == "sip:moved@10.0.0.9"
     assert session.timer is None
+
+
+def test_an_update_does_not_keep_a_call_alive_that_nobody_answers() -> None:
+    pair = _ringing()
+    pair.here.reoffer(HERE, NEW_OFFER, pair.now)
+    pair.run(0.1)
+    pair.there.answer_reoffer(pair.incoming, NEW_ANSWER, pair.now)
+    pair.run(181)
+    assert [failed.status for failed in pair.here_told(Failed)] == [480]
 
 
 def test_a_body_that_is_no_description_is_415() -> None:

@@ -13,7 +13,7 @@ from foundation.endpoints import Address
 from ivr.call import LegId
 from ivr.sip.endpoint import UserAgent
 from ivr.sip.events import Answered, DialogChanged, Ended, Failed, InviteReceived, Peer, Progressed, Reoffered, SipEvent
-from ivr.sip.message import Request, parse
+from ivr.sip.message import Request, Response, parse
 from ivr.sip.sources import Sources, source
 from tests.unit.sip.pair import ANSWER, HERE, OURS, START, Pair, agent
 
@@ -30,14 +30,14 @@ class Phone:
 class Desk:
     """Our user agent, three phones, and a wire that loses nothing and takes no time."""
 
-    def __init__(self) -> None:
+    def __init__(self, *headers: tuple[str, str]) -> None:
         self.now = START
         sources = Sources([source("desk", [f"{phone.host}/32" for phone in PHONES])])
         self.here = UserAgent({"udp": OURS}, sources, lambda uri: True, random.Random(1))
         self.phones = [Phone(agent(address, "gateway", OURS.host), address) for address in PHONES]
         self.told: list[SipEvent] = []
         self.sent: list[tuple[Address, str, bytes]] = []
-        request = replace(Pair().request(), peer=Peer("desk", PHONES[0]))
+        request = replace(Pair().request(), peer=Peer("desk", PHONES[0]), extra_headers=headers)
         also = tuple((Peer("desk", phone), f"sip:desk@{phone}") for phone in PHONES[1:])
         self.request = replace(request, also=also)
         self.saved = UserAgent.calling_dialogs(HERE, self.request)
@@ -181,6 +181,21 @@ def test_a_hold_within_the_call_is_the_owner_s(desk: Desk) -> None:
     desk.here.answer_reoffer(HERE, ANSWER, desk.now)
     desk.run(0.1)
     assert len(desk.to(2, "ACK")) == 1
+    desk.here.hang_up(HERE, desk.now)
+    assert desk.quiet()
+
+
+def test_a_phone_that_changes_its_sound_while_all_ring_is_answered_itself() -> None:
+    desk = Desk(("Require", "100rel"))
+    desk.each(lambda phone, leg: phone.agent.ring(leg, desk.now, ANSWER), 0, 1, 2)
+    desk.run(0.1)
+    desk.each(lambda phone, leg: phone.agent.reoffer(leg, ANSWER, desk.now), 1)
+    desk.run(0.1)
+    assert [event.leg for event in desk.told if isinstance(event, Reoffered)] == [HERE]
+    desk.here.answer_reoffer(HERE, ANSWER, desk.now)
+    desk.run(0.1)
+    answers = [parse(data) for to, word, data in desk.sent if word == "SIP/2.0" and to == PHONES[1]]
+    assert [answer.status for answer in answers if isinstance(answer, Response)] == [200]
     desk.here.hang_up(HERE, desk.now)
     assert desk.quiet()
 

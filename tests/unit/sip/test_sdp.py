@@ -52,6 +52,23 @@ def test_no_events_where_they_have_none() -> None:
     assert b"telephone-event" not in ours
 
 
+def test_reports_come_on_the_port_of_the_sound_where_both_say_so() -> None:
+    """RFC 5761 §5.1.1: offered always, answered where it was offered, agreed where it was answered."""
+    assert b"a=rtcp-mux\r\n" in offer(OURS, ALL)
+    theirs = "m=audio 4000 RTP/AVP 8\r\na=rtcp:4001\r\n"
+    for said, both in (("a=rtcp-mux\r\n", True), ("", False)):
+        ours, remote = answer(_theirs(theirs + said), OURS, ALL)
+        assert (b"a=rtcp-mux" in ours, remote.rtcp_mux) == (both, both)
+        assert agreed(_theirs(theirs + said), ALL).rtcp_mux is both
+
+
+def test_reports_of_another_stream_say_nothing_of_the_sound() -> None:
+    video = "m=video 5000 RTP/AVP 96\r\na=rtcp-mux\r\n"
+    ours, remote = answer(_theirs(f"m=audio 4000 RTP/AVP 8\r\n{video}"), OURS, ALL)
+    assert b"a=rtcp-mux" not in ours
+    assert not remote.rtcp_mux
+
+
 def test_a_codec_on_a_number_of_their_own() -> None:
     _, remote = answer(_theirs("m=audio 4000 RTP/AVP 110\r\na=rtpmap:110 pcma/8000/1\r\n"), OURS, ALL)
     assert (remote.codec, remote.payload_type) == ("PCMA", 110)

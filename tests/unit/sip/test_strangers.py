@@ -143,6 +143,7 @@ def test_an_answer_from_elsewhere_answers_nothing() -> None:
     )
     pair.here.receive(f"SIP/2.0 200 OK\r\n{copied}Content-Length: 0\r\n\r\n".encode(), STRANGER, pair.now)
     assert pair.here.outgoing() == []
+    assert pair.here.events() == []
 
 
 def test_another_trunk_can_not_answer_for_this_one() -> None:

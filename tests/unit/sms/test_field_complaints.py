@@ -1,5 +1,6 @@
 """What the field complained of in other gateways, on the bind itself. Complaint 1, a crash that loses accepted messages, is
-`tests/interop/test_sms_kills_and_drops.py`; 4, receipts, is `tests/unit/engine/test_texts_complaints.py`."""
+`tests/acceptance/test_story_field_complaints.py`, and `tests/interop/test_sms_kills_and_drops.py` with real kills; 4,
+receipts, is `tests/unit/engine/test_texts_complaints.py`."""
 
 from sms import status
 from sms.session_events import Answered, NotLeft, Throttled

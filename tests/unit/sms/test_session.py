@@ -8,9 +8,9 @@ from foundation.clock import Monotonic
 from foundation.rate import Rate
 from sms import commands, status
 from sms.bind_state import TABLE, BindEvent, BindState
-from sms.pdu import BindResponse, DeliverSm, MessageResponse, Plain, SmeAddress, SubmitSm
-from sms.pdu_operations import CancelSm, QuerySm
-from sms.protocol import encode
+from sms.pdu import BindResponse, DeliverSm, MessageResponse, Outbind, Plain, SmeAddress, SubmitSm
+from sms.pdu_operations import AlertNotification, CancelSm, QuerySm
+from sms.protocol import Pdu, encode
 from sms.session import Session
 from sms.session_events import (
     Answered,
@@ -140,9 +140,10 @@ def test_what_waits_can_be_withdrawn_and_what_left_can_not() -> None:
     assert [event.outgoing for event in pair.of(Answered)] == [left]
 
 
-def test_a_throttled_message_goes_again_before_those_behind_it() -> None:
+@pytest.mark.parametrize("refusal", [status.THROTTLED, status.QUEUE_FULL], ids=["throttled", "queue full"])
+def test_what_was_put_off_goes_again_before_those_behind_it(refusal: int) -> None:
     pair = Pair(window=2).bound()
-    pair.centre.refuses = lambda number: status.THROTTLED if number <= 2 else status.OK
+    pair.centre.refuses = lambda number: refusal if number <= 2 else status.OK
     items = [text(b"%d" % number) for number in range(4)]
     pair.submit(*items)
     assert len(pair.of(Throttled)) == 2
@@ -391,3 +392,24 @@ def test_questions_keep_the_rate_and_a_throttled_one_is_put_again() -> None:
     assert pair.of(OperationAnswered)[-1].operation is late
     assert pair.of(OperationAnswered)[-1].command_status == status.OK
     assert late.tries == 2
+
+
+@pytest.mark.parametrize(
+    "pdu",
+    [
+        AlertNotification(PERSON, PERSON, {0x0422: b"\0"}),
+        Outbind(b"centre", b"secret"),
+        Plain(commands.CANCEL_SM | RESPONSE),
+        MessageResponse(commands.SUBMIT_SM | RESPONSE, b"x"),
+    ],
+    ids=["alert_notification", "outbind", "a strange cancel_sm_resp", "a strange submit_sm_resp"],
+)
+def test_what_asks_nothing_is_passed_over(pdu: Pdu) -> None:
+    pair = Pair().bound()
+    before = len(pair.centre.got)
+    pair.give(encode(pdu, 77))
+    pair.run()
+    assert len(pair.centre.got) == before
+    assert pair.of(PeerMistake) == []
+    pair.submit(text())
+    assert len(pair.of(Answered)) == 1
