@@ -11,7 +11,7 @@ from pathlib import Path
 
 from foundation.endpoints import Address
 from ivr.media.framing import Message, Reader, encode
-from ivr.media.messages import Connect, LegOpened, MediaFlowing, MediaLegId, OpenLeg, Remote, ToWorker
+from ivr.media.messages import Connect, LegFailed, LegOpened, MediaFlowing, MediaLegId, OpenLeg, Remote, ToWorker
 from ivr.media.rtp import packet
 from ivr.media.sockets import attach_filter
 
@@ -45,7 +45,10 @@ class BenchWorker:
         while len(found) < count:
             data = self.control.recv(1 << 16)
             assert data, "the worker ended"
-            found += [message for message in self._reader.feed(data) if isinstance(message, kind)]
+            for message in self._reader.feed(data):
+                assert not isinstance(message, LegFailed), f"{message}: does another benchmark use these ports?"
+                if isinstance(message, kind):
+                    found.append(message)
         return found
 
     def cpu_seconds(self) -> float:
@@ -53,16 +56,16 @@ class BenchWorker:
         threads = Path(f"/proc/{self.process.pid}/task").iterdir()
         return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
-    def open_legs(self, count: int) -> list[int]:
-        """Legs 0 to count - 1; their ports."""
+    def open_legs(self, count: int, first: int = 0) -> list[int]:
+        """Legs `first` to `first` + count - 1; their ports."""
         ports: dict[int, int] = {}
-        for start in range(0, count, 200):
-            numbers = range(start, min(start + 200, count))
+        for start in range(first, first + count, 200):
+            numbers = range(start, min(start + 200, first + count))
             self.tell(*(OpenLeg(MediaLegId(number), 1, number + 1, 0, 0) for number in numbers))
             for message in self.collect(LegOpened, len(numbers)):
                 assert isinstance(message, LegOpened)
                 ports[message.leg] = message.port
-        return [ports[number] for number in range(count)]
+        return [ports[number] for number in range(first, first + count)]
 
     def connect(self, leg: int, far_port: int) -> None:
         self.tell(Connect(MediaLegId(leg), 1, Remote(Address("127.0.0.1", far_port), "PCMA", 8)))

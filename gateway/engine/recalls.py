@@ -39,6 +39,7 @@ class _Work:
     asked: dict[AttemptId, Deferred[None]] = field(default_factory=dict)
     reading: bool = False
     again: bool = False
+    retry: Deferred[None] | None = None
 
 
 class Recalls:
@@ -50,11 +51,12 @@ class Recalls:
         self._works: dict[ActionId, _Work] = {}
 
     def stop(self) -> None:
-        for work in self._works.values():
+        works, self._works = list(self._works.values()), {}
+        for work in works:
             work.queue.clear()
-            for asked in list(work.asked.values()):
-                asked.cancel()
-        self._works.clear()
+            for waiting in [*work.asked.values(), work.retry]:
+                if waiting is not None:
+                    waiting.cancel()
 
     def begin(self, running: RunningAction) -> None:
         """Ask about everything of this action that is to be taken back and was not asked about yet."""
@@ -84,8 +86,8 @@ class Recalls:
     def _not_read(self, failure: Failure, work: _Work) -> None:
         self._log.error("what is to be recalled was not read {reason}", reason=failure.getErrorMessage())
         work.reading = False
-        again = deferLater(self._parts.reactor, _AGAIN_SECONDS, self._read, work)
-        again.addErrback(lambda failure: failure.trap(CancelledError) and None)
+        work.retry = deferLater(self._parts.reactor, _AGAIN_SECONDS, self._read, work)
+        work.retry.addErrback(self._failed)
 
     def _pump(self, work: _Work) -> None:
         while work.queue and len(work.asked) < _MOST_ASKED:

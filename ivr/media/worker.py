@@ -42,6 +42,7 @@ from ivr.media.orders import (
     SendTo,
     WriteRecording,
 )
+from ivr.media.priority import go_before_others
 from ivr.media.ring import Ring
 from ivr.media.sockets import LegSocket, NoPort, PortPairs
 from ivr.media.watching import NOT_PLAIN, Watched
@@ -353,22 +354,11 @@ class Worker:
         os.close(self._woken)
 
 
-def _go_before_others() -> None:
-    """The packet clock is real-time work: without it a busy neighbour takes 3 ms at a time (measured: interval p99 9 ms
-    off, niceness or not). Where the service may (systemd LimitRTPRIO, CAP_SYS_NICE), else as nice as it may be; threads
-    that write files are not to inherit it."""
-    try:
-        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
-    except PermissionError:
-        with contextlib.suppress(PermissionError):
-            os.setpriority(os.PRIO_PROCESS, 0, -10)
-
-
 def main(arguments: list[str]) -> int:
     """The daemon ends workers by closing the socket; a signal meant for the whole terminal group is its to handle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    _go_before_others()
+    go_before_others()
     fd, host, ports = arguments
     first, last = map(int, ports.split("-"))
     worker = Worker(socket.socket(fileno=int(fd)), PortPairs(host, first, last))

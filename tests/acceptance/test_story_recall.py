@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from twisted.internet.defer import fail
 
 from gateway.domain.action import ActionState, ClosingOutcome
 from gateway.domain.identifiers import ActionId
 from gateway.domain.outcomes import REACHED, MessageKind, Outcome
 from gateway.engine.interface import Conflict
+from gateway.store.faults import StoreUnavailable
 from tests.acceptance.crashes import Crashed, FragileTown
 from tests.acceptance.scripted_channels import accepted_and
 from tests.acceptance.texting_town import PERSON, TextTown
@@ -282,3 +285,33 @@ def test_killed_at_every_boundary_of_taking_back(tmp_path: Path) -> None:
             raise AssertionError(f"killed at boundary {at}, {names[at]}: {error}") from error
         finally:
             story.town.database.close()
+
+
+def test_what_could_not_be_read_is_read_a_little_later_and_an_end_leaves_no_timer(town: TextTown) -> None:
+    town.texts.person(PERSON).is_taken_back(True)
+    recalls = town.engine._recalls
+    read, refusals = recalls._reader.read, iter([True])
+
+    def refused_at_first(query: Callable[..., object]) -> object:
+        if next(refusals, False):
+            return fail(StoreUnavailable("the server is gone"))
+        return read(query)
+
+    recalls._reader = SimpleNamespace(read=refused_at_first)  # type: ignore[assignment]  # a server that comes back
+    action = town.acts(channels=SMS)
+    town.passes(5)
+    town.closes(action)
+    town.passes(1)
+    assert _outcomes(town, action) == {MessageKind.ALERT: Outcome.SENT}
+    town.passes(3)
+    assert _outcomes(town, action) == {MessageKind.ALERT: Outcome.STOPPED}
+
+    town.texts.person(PERSON).is_taken_back(None)
+    second = town.acts(channels=SMS)
+    town.passes(5)
+    town.closes(second)
+    town.passes(1)
+    town.engine.end()
+    town.asking.stopService()
+    town.passes(1)
+    assert town.clock.getDelayedCalls() == []

@@ -16,7 +16,7 @@ from foundation.clock import Clocks, saved
 from foundation.telephone_numbers import PhoneNumber
 from lab.delays import Delays
 from lab.smsc import Fate, MessageCentre
-from sms.events import Accepted, NotSubmitted, Refused, Taken, TextRequest, Uncertain
+from sms.events import Accepted, NotSubmitted, Refused, TextRequest, Uncertain
 from sms.pool import SmscPool
 from sms.settings import SmscSettings
 from tests.loopback.listening_texts import Listening
@@ -54,6 +54,12 @@ class Net:
         self.pools.append(pool)
         return pool, listening
 
+    def end(self) -> None:
+        for pool in self.pools:
+            pytest_twisted.blockon(pool.stopService())
+        self.centre.stop()
+        self.delays.stop()
+
     def submit(self, pool: SmscPool, reference: int, text: str = "Hallo", **others: object) -> None:
         segmented = pool.segment(text)
         assert pool.reserve(PERSON, len(segmented.segments), frozenset(), CLOCKS.now())
@@ -86,10 +92,7 @@ class Lateness(threading.Thread):
 def net() -> Iterator[Net]:
     made = Net()
     yield made
-    for pool in made.pools:
-        pytest_twisted.blockon(pool.stopService())
-    made.centre.stop()
-    made.delays.stop()
+    made.end()
 
 
 async def _eventually(condition: Callable[[], bool], seconds: float = 10.0) -> None:
@@ -119,19 +122,6 @@ async def test_a_text_is_accepted_and_its_receipt_names_the_same_message(net: Ne
     assert receipt.delivered
     assert receipt.number == PERSON
     assert net.centre.submitted[0].reference == 70_001 & 0xFFFF
-
-
-@pytest_twisted.ensureDeferred
-async def test_an_smsc_that_writes_ids_in_two_ways_is_asked_by_its_own(net: Net) -> None:
-    net.fate = Fate(state=None)
-    pool, listening = net.pool(net.settings(message_id="decimal"))
-    await _bound(pool, listening)
-    net.submit(pool, 1)
-    await listening.until(lambda: bool(listening.events))
-    (event,) = listening.events
-    assert isinstance(event, Accepted)
-    assert event.as_written == (net.centre.submitted[0].message_id,)
-    assert event.message_ids == (str(int(net.centre.submitted[0].message_id, 16)),)
 
 
 @pytest_twisted.ensureDeferred
@@ -342,49 +332,6 @@ async def test_two_binds_share_the_messages_and_a_receipt_may_come_by_either(net
     net.submit(pool, 3)
     await listening.until(lambda: len(listening.events) == 3)
     assert isinstance(listening.events[2], Accepted)
-
-
-@pytest_twisted.ensureDeferred
-async def test_an_smsc_that_knows_neither_query_nor_cancel_is_asked_once_each(net: Net) -> None:
-    """The lab's answers what it does not know with generic_nack."""
-    net.fate = Fate(state=None)
-    pool, listening = net.pool()
-    await _bound(pool, listening)
-    net.submit(pool, 1)
-    await listening.until(lambda: bool(listening.events))
-    (event,) = listening.events
-    assert isinstance(event, Accepted)
-    taken = Taken("main", event.message_ids[0], PERSON)
-    assert pool.spare("main") == 10
-    assert pool.taking_back() == {"main"}
-    assert await pool.query(taken) is None
-    assert await pool.take_back(taken) is False
-    assert pool.spare("main") == 0
-    assert pool.taking_back() == frozenset()
-    net.submit(pool, 2)
-    await listening.until(lambda: len(listening.events) == 2)
-    assert isinstance(listening.events[1], Accepted)
-
-
-@pytest_twisted.ensureDeferred
-async def test_three_binds_of_one_smsc_learn_its_limit_together(net: Net) -> None:
-    net.fate = Fate(state=None)
-    pool, listening = net.pool(net.settings(binds=3, window=20, segments_per_second=600))
-    await _eventually(lambda: net.centre.bound == 3 and listening.rooms >= 3)
-    net.centre.faults.per_second = 100
-    wanted = iter(range(1, 501))
-
-    def fill() -> None:
-        while pool.capacity(CLOCKS.now())[0] and (reference := next(wanted, None)) is not None:
-            net.submit(pool, reference)
-
-    listening.capacity_changed = fill  # type: ignore[method-assign]  # the engine's part, played here
-    fill()
-    await listening.until(lambda: len(listening.events) == 500, 30)
-    refused = sum(message.command_status == consts.SMPP_ESME_RTHROTTLED for message in net.centre.submitted)
-    assert refused / len(net.centre.submitted) < 0.15
-    assert all(isinstance(event, Accepted) for event in listening.events)
-    assert (pool.smscs()[0].segments_per_second or 600) < 200
 
 
 @pytest_twisted.ensureDeferred

@@ -97,9 +97,11 @@ def test_a_batch_holds_packets_of_many_bridges_and_of_strangers_to_them():
 
 def test_noughts_are_no_packet_of_a_leg_without_flow():
     line = Line()
-    leg = line.open(0, remote())
+    line.open(0, remote())
+    leg = line.open(1, remote())
     line.speak(leg, VOICE, 1)
     line.arrive(leg, bytes(172))
+    assert line.sent[0] == []
     line.tell(CloseLeg(leg, 1))
     assert line.of(LegClosed)[0].packets_received == 1
 
