@@ -31,7 +31,8 @@ def _save(given: Given) -> Insert:
 
 _SAVE = Prepared(types_of(dialogs.c), _save)
 _FORGET = Prepared(
-    {"of_leg": dialogs.c.leg.type}, lambda given: delete(dialogs).where(dialogs.c.leg == given["of_leg"])
+    {"of_leg": dialogs.c.leg.type},
+    lambda given: delete(dialogs).where(dialogs.c.leg.in_(select(given["of_leg"]))),
 )
 
 

@@ -276,8 +276,13 @@ class UserAgent:
         except Full:
             self._reply_stateless(request, 503, source, transport)
             return
-        if transaction is None:
-            return
+        if transaction is not None:
+            self._serve(transaction, request, peer, source, transport, now)
+            self._core.transactions.shed(transaction)
+
+    def _serve(
+        self, transaction: Transaction, request: Request, peer: Source, source: Address, transport: str, now: Monotonic
+    ) -> None:
         unknown = request.tokens("Require") - SPOKEN_EXTENSIONS if request.method != "CANCEL" else ()
         if request.method == "CANCEL":
             self._cancel(transaction, source, now)

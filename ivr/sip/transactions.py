@@ -175,6 +175,12 @@ class Transactions:
             transaction.sent = bytes(response)
             self._step(transaction, asked, None, now)
 
+    def shed(self, transaction: Transaction) -> None:
+        """Once a request other than INVITE is answered, only the answer is kept for its copies: 20,000 of them would hold
+        a hundred megabytes for half a minute."""
+        if transaction.kind is Kind.SERVER and transaction.state is State.COMPLETED:
+            transaction.request = Request(transaction.request.method, transaction.request.uri, ())
+
     # ---- time and transport
 
     def deadline(self, number: int, timer: Timer, now: Monotonic) -> None:

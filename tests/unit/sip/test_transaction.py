@@ -233,6 +233,21 @@ def test_a_doubled_request_is_answered_again_for_32_seconds() -> None:
     assert len(bench.layer) == 0
 
 
+def test_an_answered_request_is_shed_and_its_copies_are_answered_still() -> None:
+    bench = Bench()
+    asked = request("OPTIONS")
+    transaction = bench.layer.receive_request(asked, PEER, "udp", Monotonic(0))
+    assert transaction is not None
+    bench.layer.shed(transaction)
+    assert transaction.request is asked, "it is still to be answered"
+    bench.layer.respond(transaction, response(asked, 200), Monotonic(0))
+    bench.layer.shed(transaction)
+    assert transaction.request.fields == ()
+    assert bench.layer.receive_request(asked, PEER, "udp", Monotonic(1)) is None
+    bench.run(2)
+    assert len(bench.times("SIP/2.0 200")) == 2
+
+
 def test_nobody_else_reaches_into_a_transaction() -> None:
     cancel = request("CANCEL")
     assert server_key(cancel, PEER, "INVITE") == server_key(request("INVITE"), PEER)
