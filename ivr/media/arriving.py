@@ -37,6 +37,8 @@ _PIECE = numpy.dtype([("address", "u8"), ("length", "u8")])
 _CONTROL_WORDS = 4  # length, level and kind, seconds, nanoseconds
 _SECONDS = numpy.array([1.0, 1e-9])
 
+_READINGS, _TOGETHER_SECONDS = 5, 0.0005
+
 Found = tuple[Numbers, NDArray[numpy.int32], NDArray[numpy.float64]]
 """Slots, lengths, and wall clock seconds of the kernel's."""
 
@@ -71,8 +73,8 @@ class Arrivals:
         """At most one datagram each of these connected legs, at most `SLOTS` of them."""
         fetch = self._fetch_one_by_one if self._ring is None else self._fetch_by_ring
         slots, lengths, stamps = fetch(descriptors)
-        now = self._clock()
-        stamps += now - self._wall_clock()
+        now, behind = self._clocks()
+        stamps += behind
         arrived = numpy.minimum(numpy.maximum(stamps, now - _OLDEST_SECONDS), now)
         self.batch.hold(numbers[slots], slots, lengths, arrived)
         return self.batch
@@ -90,9 +92,17 @@ class Arrivals:
         length, stamp, source = receive_stamped(leg.rtp, buffer)
         if leg.protection is not None:
             length = leg.protection.unprotect_in_place(buffer, length)
-        now = self._clock()
-        arrived = now if stamp is None else min(max(stamp + (now - self._wall_clock()), now - _OLDEST_SECONDS), now)
+        now, behind = self._clocks()
+        arrived = now if stamp is None else min(max(stamp + behind, now - _OLDEST_SECONDS), now)
         return length, Monotonic(arrived), source
+
+    def _clocks(self) -> tuple[float, float]:
+        """The time, and how far the wall clock is behind it: read again where something came between the readings."""
+        for _ in range(_READINGS):
+            before, wall, now = self._clock(), self._wall_clock(), self._clock()
+            if now - before < _TOGETHER_SECONDS:
+                break
+        return now, now - wall
 
     def _fetch_by_ring(self, descriptors: NDArray[numpy.int32]) -> Found:
         assert self._ring is not None
