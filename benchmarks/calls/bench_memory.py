@@ -32,7 +32,7 @@ _VECTORS = Path(__file__).parents[2] / "tests" / "vectors" / "sip"
 _PIECES = [b"\r\n", b"\r\n\r\n", b"\0", b"\xff", b'"', b"<", b";", b",", b"9" * 40, b"z" * 999, b"%00", b"SIP/2.0"]
 _ROOM_BYTES, _BETWEEN_LOOKS = 65_536, 20
 _RTP_SHARE = 5
-_FIRST_MESSAGES = 100_000
+_FIRST_MESSAGES = 300_000
 """Enough, at any pace, that the user agent has as many transactions at once as it ever keeps (20,000)."""
 _TIMERS_SECONDS = 40.0
 """Longer than the longest of SIP's timers for one transaction (64 times T1)."""
