@@ -32,6 +32,7 @@ SYSTEM_PACKAGES = {
     "kamailio": "kamailio",
     "rtpengine": "rtpengine-daemon",
     "openssl": "openssl",
+    "bearerbox": "kannel",
 }
 
 
