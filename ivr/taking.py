@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from ivr.call import Caller, CallRecord, IncomingHandler, Refused
@@ -21,6 +22,7 @@ log = Logger()
 
 _FULL_SECONDS = 5
 _DRAINING_SECONDS = 10
+_PATIENCE_SECONDS, _AGAIN_SECONDS = 5.0, 0.25
 
 
 class Taking:
@@ -53,14 +55,14 @@ class Taking:
     async def _take(self, event: InviteReceived, trunk: Trunk | None, handler: IncomingHandler) -> None:
         """The whole of a call that came to us, hung up at its end whatever the handler does."""
         exchange = self._exchange
-        try:
-            media = await exchange.open_media(None)
-        except Refused:
+        media = await self._media(event)
+        if not exchange.board.is_expected(event.leg):
+            if media is not None:
+                media.close()
+            return
+        if media is None:
             exchange.agent.reject(event.leg, 503, exchange.clocks.now(), retry_after=_FULL_SECONDS)
             exchange.board.flush()
-            return
-        if not exchange.board.is_expected(event.leg):
-            media.close()
             return
         leg = self._leg(event, trunk, media)
         if event.reliable:
@@ -69,6 +71,19 @@ class Taking:
             await handler(leg, self._caller(event, trunk))
         finally:
             leg.hang_up()
+
+    async def _media(self, event: InviteReceived) -> MediaLeg | None:
+        """It rings on while a media worker that died is replaced; None where none comes, or the caller gave up."""
+        exchange = self._exchange
+        until = exchange.clocks.now() + _PATIENCE_SECONDS
+        while exchange.board.is_expected(event.leg):
+            try:
+                return await exchange.open_media(None)
+            except Refused:
+                if exchange.clocks.now() >= until:
+                    break
+                await deferLater(exchange.timer, _AGAIN_SECONDS, lambda: None)
+        return None
 
     def _leg(self, event: InviteReceived, trunk: Trunk | None, media: MediaLeg) -> Leg:
         exchange = self._exchange

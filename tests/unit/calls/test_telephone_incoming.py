@@ -82,6 +82,44 @@ def test_a_desk_that_calls_is_known_as_one(bench: Bench, callback: Callback) -> 
     assert callback.calls[0][1] == Caller(None, False, None, "desk-7")
 
 
+def test_a_caller_hears_it_ring_while_a_dead_media_worker_is_replaced(
+    bench: Bench, trunk: Phone, callback: Callback
+) -> None:
+    bench.telephone.on_incoming(callback)
+    bench.media.lose()
+    trunk.call("sip:08000011@192.0.2.1", OUR_ADDRESS)
+    bench.network.run(1.5)
+    assert (trunk.of(Failed), callback.calls) == ([], [])
+    bench.media.recover()
+    bench.network.run(0.5)
+    assert len(callback.calls) == 1
+
+
+def test_a_caller_for_whom_there_is_no_sound_is_told_so_after_five_seconds(
+    bench: Bench, trunk: Phone, callback: Callback
+) -> None:
+    bench.telephone.on_incoming(callback)
+    bench.media.lose()
+    trunk.call("sip:08000011@192.0.2.1", OUR_ADDRESS)
+    bench.network.run(6)
+    assert [failed.status for failed in trunk.of(Failed)] == [503]
+    assert (callback.calls, bench.in_use()) == ([], 0)
+
+
+def test_a_caller_who_gives_up_before_there_is_sound_leaves_nothing(
+    bench: Bench, trunk: Phone, callback: Callback
+) -> None:
+    bench.telephone.on_incoming(callback)
+    bench.media.lose()
+    leg = trunk.call("sip:08000011@192.0.2.1", OUR_ADDRESS)
+    bench.network.run(1)
+    trunk.hang_up(leg)
+    bench.network.run(0.5)
+    bench.media.recover()
+    bench.network.run(2)
+    assert (callback.calls, bench.in_use(), bench.media.legs) == ([], 0, [])
+
+
 def test_a_full_trunk_refuses_callers(callback: Callback) -> None:
     bench = Bench(channels=1)
     trunk = Phone(bench.network, "192.0.2.2")
