@@ -99,10 +99,11 @@ class Message:
         self._index: dict[str, list[str]] | None = None
         self._essentials: Essentials | None = None
 
-    def replace_fields(self, fields: Fields) -> None:
+    def replace_fields(self, fields: Fields, essentials: Essentials | None = None) -> None:
+        """Other fields; the five of them where they are known already."""
         self.fields = tuple(fields)
         self._index = None
-        self._essentials = None
+        self._essentials = essentials
 
     @property
     def index(self) -> dict[str, list[str]]:
@@ -266,12 +267,32 @@ def _request(
 
 
 def _fault(text: str, reply: int, partial: Request) -> MessageFault:
-    """With the reply only where the sender can be told: its five headers can be read, and it is no ACK."""
+    """With the reply only where the sender can be told: its Via can be read, and it is no ACK. What else an answer copies
+    is copied as it was written (RFC 4475 §3.1.2.4, §3.1.2.6)."""
+    if partial.method == "ACK":
+        return MessageFault(text)
     try:
         partial.essentials  # noqa: B018 - read for what it raises
     except (ValueFault, LookupError):
-        return MessageFault(text)
-    return MessageFault(text) if partial.method == "ACK" else MessageFault(text, reply, partial)
+        if not _told_loosely(partial):
+            return MessageFault(text)
+    return MessageFault(text, reply, partial)
+
+
+def _told_loosely(partial: Request) -> bool:
+    """Give it what an answer needs of the five, as far as it is there."""
+    index = partial.index
+    try:
+        via = Via.parse(partial.values("Via")[0])
+        call_id, (recipient,) = index["call-id"][0], index["to"]
+        index["from"][0], index["cseq"][0]
+    except (ValueFault, LookupError, ValueError):
+        return False
+    tagged = {"tag": "unread"} if ";tag=" in recipient.lower().replace(" ", "") else {}
+    unread = NameAddress("")
+    loosely = Essentials(via, unread, NameAddress("", parameters=tagged), call_id, CSeq(0, partial.method))
+    partial.replace_fields(partial.fields, loosely)
+    return True
 
 
 def _shared_fault(message: Message) -> str | None:

@@ -7,7 +7,7 @@ given; a new server transaction is returned to whoever handed in the request.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from foundation.clock import Monotonic
@@ -288,9 +288,10 @@ def mark_received(request: Request, source: Address) -> None:
     marked["received"] = source.host
     if "rport" in marked:
         marked["rport"] = str(source.port)
-    hops = [str(Via(via.transport, via.host, via.port, marked)), *request.values("Via")[1:]]
+    here = Via(via.transport, via.host, via.port, marked)
+    hops = [str(here), *request.values("Via")[1:]]
     rest = [(name, value) for name, value in request.fields if name.lower() != "via"]
-    request.replace_fields([*(("Via", hop) for hop in hops), *rest])
+    request.replace_fields([*(("Via", hop) for hop in hops), *rest], replace(request.essentials, via=here))
 
 
 def acknowledge_failure(invite: Request, response: Response) -> Request:

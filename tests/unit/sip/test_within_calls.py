@@ -222,7 +222,7 @@ def test_strangers_hear_nothing_at_all() -> None:
         (_request("INVITE", extra="Require: nothingness\r\n"), ["420 INVITE"]),
         (_request("INVITE", extra="Content-Type: text/plain\r\n", body="hello"), ["415 INVITE"]),
         (_request("INVITE", via="SIP/2.0/UDP 10.0.0.2;branch=z9hG4bKa, SIP/2.0/UDP 10.0.0.1"), ["482 INVITE"]),
-        (_request("OPTIONS", cseq="5000000000"), []),
+        (_request("OPTIONS", cseq="5000000000"), ["400 OPTIONS"]),
         (_request("OPTIONS", extra="Max-Forwards: many\r\n"), ["400 OPTIONS"]),
     ],
 )
