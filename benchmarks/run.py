@@ -21,6 +21,8 @@ SCRIPTS = (
     "calls/bench_flood",
     "calls/bench_memory",
     "calls/bench_running",
+    "calls/bench_agent",
+    "calls/bench_telephone",
     "engine/run",
     "sms/bench_codec",
     "sms/bench_route",
