@@ -22,7 +22,7 @@ from ivr.sip.sdp import Local, SdpFault, agreed, answer, offer
 from ivr.sip.sdp import parse as parse_description
 from tests.fuzz.cases import CASES, FOUND, counts, mutated, spoilt, survives
 from tests.unit.media.media_line import FAR, STRANGER, Line, remote
-from tests.unit.sip.pair import ANSWER, HERE, OFFER, THEIRS, Pair
+from tests.unit.sip.pair import ANSWER, HERE, OFFER, THEIRS, Pair, what_the_other_side_says
 
 _VECTORS = [path.read_bytes() for path in sorted((Path(__file__).parents[1] / "vectors" / "sip").glob("*/*.sip"))]
 _SIGNS = [
@@ -145,20 +145,7 @@ def test_found_cases_stay_mended() -> None:
             survive(path.read_bytes())
 
 
-def _calls() -> list[bytes]:
-    """What the other side says in a call that it holds and ends."""
-    pair = Pair()
-    pair.set_up()
-    pair.there.reoffer(pair.incoming, OFFER, pair.now)
-    pair.run(0.1)
-    pair.here.answer_reoffer(HERE, ANSWER, pair.now)
-    pair.run(0.1)
-    pair.there.hang_up(pair.incoming, pair.now)
-    pair.run(1)
-    return [datagram.data for _, from_here, datagram in pair.sent if not from_here]
-
-
-_CALLS = _calls()
+_CALLS = what_the_other_side_says()
 _HEADERS = sorted(
     {line + b"\r\n" for data in _VECTORS + _CALLS for line in data.split(b"\r\n")[:12] if len(line) < 200}
 )

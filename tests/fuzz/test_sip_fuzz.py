@@ -18,7 +18,7 @@ from ivr.sip.message import MessageFault, parse
 from ivr.sip.sdp import Local, SdpFault, agreed, answer
 from ivr.sip.sources import Sources, desk_networks
 from tests.fuzz.cases import SHAPED_TIMES, counts
-from tests.unit.sip.pair import ANSWER, HERE, OFFER, OURS, THEIRS, Pair, kind
+from tests.unit.sip.pair import ANSWER, HERE, OFFER, OURS, THEIRS, Pair, kind, what_the_other_side_says
 
 _SEEDS = [path.read_bytes() for path in sorted((Path(__file__).parents[1] / "vectors" / "sip").glob("*/*.sip"))]
 _CHUNKS = [
@@ -49,20 +49,7 @@ _CHUNKS = [
 ]
 
 
-def _calls() -> list[bytes]:
-    """Everything that both sides say in a call with hold and a cancelled one."""
-    pair = Pair()
-    pair.set_up()
-    pair.there.reoffer(pair.incoming, OFFER, pair.now)
-    pair.run(0.1)
-    pair.here.answer_reoffer(HERE, ANSWER, pair.now)
-    pair.run(0.1)
-    pair.there.hang_up(pair.incoming, pair.now)
-    pair.run(1)
-    return [datagram.data for _, from_here, datagram in pair.sent if not from_here]
-
-
-_CALLS = _calls()
+_CALLS = what_the_other_side_says()
 
 
 @st.composite

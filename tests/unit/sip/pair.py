@@ -153,3 +153,16 @@ def losing(what: str, times: int, *, from_here: bool | None = None) -> Callable[
         return [0.01]
 
     return fate
+
+
+def what_the_other_side_says() -> list[bytes]:
+    """In a call that it answers, holds and ends: real messages to be spoilt."""
+    pair = Pair()
+    pair.set_up()
+    pair.there.reoffer(pair.incoming, OFFER, pair.now)
+    pair.run(0.1)
+    pair.here.answer_reoffer(HERE, ANSWER, pair.now)
+    pair.run(0.1)
+    pair.there.hang_up(pair.incoming, pair.now)
+    pair.run(1)
+    return [datagram.data for _, from_here, datagram in pair.sent if not from_here]
